@@ -1,0 +1,139 @@
+"""The structure of a database as frozen data: what reflection read, with no connection behind it.
+
+Names are as in the catalog, unquoted. Predicates and expressions are the text that PostgreSQL
+itself prints (`pg_get_expr`, `pg_get_indexdef`). Sizes are in bytes, row counts are the planner's
+estimates unless they say otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table, dropped columns left out."""
+
+    name: str
+    number: int
+    type: str  # format_type(), such as "character varying(255)"
+    not_null: bool = False
+    default: str | None = None
+    generated: str = ""  # "" no, "s" stored, "v" virtual (18)
+    identity: str = ""  # "" no, "a" always, "d" by default
+    enum_labels: tuple[str, ...] = ()
+    category: str = ""  # pg_type.typcategory of the base type: S text, N number, B boolean, D date/time, U …
+    comment: str | None = None
+    null_fraction: float | None = None  # pg_stats.null_frac, where the role may see it
+    n_distinct: float | None = None  # pg_stats.n_distinct: below 0 a share of the rows
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """One index. `columns` holds the key columns in order; None stands for an expression."""
+
+    name: str
+    columns: tuple[str | None, ...]
+    definition: str
+    unique: bool = False
+    primary: bool = False
+    valid: bool = True
+    ready: bool = True
+    predicate: str | None = None
+    expressions: tuple[str, ...] = ()  # one for each None of `columns`, in order
+    expression_columns: tuple[str, ...] = ()  # columns that the expressions read
+    include: tuple[str, ...] = ()
+    method: str = "btree"
+    nulls_not_distinct: bool = False
+    constraint: str = ""  # pg_constraint.contype: "p", "u", "x", or "" for a bare index
+    immediate: bool = True  # False: a deferrable constraint
+    exclusion_operators: tuple[str, ...] = ()
+    scans: int | None = None
+    bytes: int = 0
+    partial_columns: tuple[str, ...] = ()  # columns that the predicate reads
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """One foreign key; `columns` and `ref_columns` pair up."""
+
+    name: str
+    columns: tuple[str, ...]
+    ref_schema: str
+    ref_table: str
+    ref_columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One CHECK constraint, by its text."""
+
+    name: str
+    expression: str
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table with all that hangs on it."""
+
+    schema: str
+    name: str
+    oid: int = 0
+    kind: str = "r"  # relkind: "r" ordinary, "p" partitioned
+    columns: tuple[Column, ...] = ()
+    indexes: tuple[Index, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    checks: tuple[Check, ...] = ()
+    rows_estimate: float | None = None  # reltuples; None when never analysed
+    bytes: int = 0
+    inserts: int | None = None  # pg_stat_user_tables.n_tup_ins since the statistics were reset
+    partition_of: tuple[str, str] | None = None  # (schema, table) of the parent
+    inherits: bool = False
+    row_security: bool = False  # RLS on, and it applies to this role
+    selectable: bool = True  # the role may SELECT from it
+    comment: str | None = None
+
+    @cached_property
+    def by_name(self) -> dict[str, Column]:
+        """The columns by name."""
+        return {column.name: column for column in self.columns}
+
+    @cached_property
+    def primary_key(self) -> tuple[str, ...]:
+        """The primary key's columns in order; empty where there is none."""
+        for index in self.indexes:
+            if index.primary:
+                return tuple(name for name in index.columns if name is not None)
+        return ()
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All tables that an audit looks at, and what it needs to know of the server."""
+
+    server_version: str  # "15.18"
+    server_version_num: int  # 150018
+    database: str
+    tables: tuple[Table, ...] = ()
+    in_recovery: bool = False
+    functions: tuple[Function, ...] = ()
+    extensions: tuple[str, ...] = ()
+    stats_reset_at: str | None = None
+    skipped: tuple[tuple[str, int], ...] = field(default=())  # (why, how many tables) left out by default
+
+    @cached_property
+    def by_name(self) -> dict[tuple[str, str], Table]:
+        """The tables by (schema, name)."""
+        return {(table.schema, table.name): table for table in self.tables}
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One function or procedure whose body may write a table."""
+
+    schema: str
+    name: str
+    language: str
+    body: str
