@@ -1,0 +1,5 @@
+"""`python -m vaccine`."""
+
+from vaccine.cli import main
+
+main()

@@ -1,0 +1,131 @@
+"""Which database: where its URL comes from, and connections to it. No message here shows a password."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from psycopg import conninfo
+
+from vaccine.errors import ConnectionFailedError, UsageError
+
+VARIABLES = ("VACCINE_URL", "DATABASE_URL")
+LIBPQ = ("PGSERVICE", "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER")
+DRIVER = re.compile(r"^(postgres(?:ql)?)\+[a-z0-9_]+(?=://)")
+
+
+def resolve_url(
+    url: str | None = None, alembic_ini: Path | None = None, environ: Mapping[str, str] = os.environ
+) -> str:
+    """The libpq connection string to use.
+
+    In this order: `url`; VACCINE_URL; DATABASE_URL; libpq's own PG* variables and service files
+    (an empty string: libpq reads them itself); `sqlalchemy.url` of alembic.ini.
+
+    Raises:
+        UsageError: nothing names a database, or what does is no connection string.
+    """
+    for source, text in [("--url", url), *((name, environ.get(name)) for name in VARIABLES)]:
+        if text:
+            return to_libpq(text, source)
+    if any(environ.get(name) for name in LIBPQ):
+        return ""
+    ini = alembic_ini or Path("alembic.ini")
+    text = _ini_url(ini)
+    if text:
+        return to_libpq(text, f"sqlalchemy.url of {ini}")
+    raise UsageError(
+        "no database was named",
+        why="neither --url, VACCINE_URL, DATABASE_URL, the PG* variables nor sqlalchemy.url of alembic.ini is set",
+        fix="give --url postgresql://user@host:5432/database (the password may stay in ~/.pgpass)",
+    )
+
+
+def to_libpq(text: str, source: str = "--url") -> str:
+    """A libpq URL, a libpq keyword string or an SQLAlchemy URL as libpq takes it.
+
+    Raises:
+        UsageError: it is none of them. The text itself is not shown: it may hold a password.
+    """
+    plain = DRIVER.sub(r"\1", text.strip())
+    scheme = plain.partition("://")[0] if "://" in plain else "postgresql"
+    if scheme not in {"postgresql", "postgres"}:
+        shown = scheme if re.fullmatch(r"[a-z0-9+_]{1,40}", scheme) else "an unknown scheme"
+        raise UsageError(
+            f"{source} does not name a PostgreSQL database",
+            why=f"it begins with {shown}",
+            fix="give postgresql://user@host:5432/database",
+        )
+    try:
+        conninfo.conninfo_to_dict(plain)
+    except psycopg.ProgrammingError:
+        raise UsageError(
+            f"{source} is no connection string (it is not shown, it may hold a password)",
+            why="libpq cannot parse it; a special character in a password must be percent-encoded",
+            fix="give postgresql://user@host:5432/database, the password in ~/.pgpass or PGPASSWORD",
+        ) from None
+    return plain
+
+
+def describe(dsn: str) -> str:
+    """Where a connection string leads, for people: `user@host:port/database`, never the password."""
+    parts = conninfo.conninfo_to_dict(dsn)
+    host = parts.get("host") or parts.get("hostaddr") or os.environ.get("PGHOST") or "local socket"
+    port = parts.get("port") or os.environ.get("PGPORT") or "5432"
+    user = parts.get("user") or os.environ.get("PGUSER") or "?"
+    database = parts.get("dbname") or os.environ.get("PGDATABASE") or user
+    return f"{user}@{host}:{port}/{database}"
+
+
+def connect(dsn: str, *, autocommit: bool = True) -> psycopg.Connection:
+    """A new connection with application_name `vaccine`.
+
+    Raises:
+        ConnectionFailedError: the server cannot be reached or lets nobody in; says where, no password.
+    """
+    options: dict[str, str] = {} if "application_name" in dsn else {"application_name": "vaccine"}
+    if "connect_timeout" not in dsn and "PGCONNECT_TIMEOUT" not in os.environ:
+        options["connect_timeout"] = "10"
+    try:
+        return psycopg.connect(dsn, autocommit=autocommit, prepare_threshold=None, **options)  # type: ignore[arg-type]
+    except psycopg.OperationalError as error:
+        raise ConnectionFailedError(
+            f"cannot connect to {describe(dsn)}",
+            why=_without_password(str(error), dsn),
+            fix="see that the server runs and that pg_hba.conf, the user, the database's name and the password are right",
+        ) from None
+
+
+@contextmanager
+def read_only(dsn: str) -> Iterator[psycopg.Connection]:
+    """A connection inside one READ ONLY transaction, always rolled back."""
+    connection = connect(dsn, autocommit=False)
+    try:
+        connection.read_only = True
+        yield connection
+    finally:
+        connection.close()
+
+
+def _ini_url(path: Path) -> str | None:
+    """`sqlalchemy.url` of an alembic.ini; None where it is missing, empty or Alembic's placeholder."""
+    if not path.is_file():
+        return None
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        parser.read(path, encoding="utf-8")
+    except (configparser.Error, UnicodeDecodeError):
+        return None
+    text = parser.get("alembic", "sqlalchemy.url", fallback="").replace("%%", "%").strip()
+    return None if not text or text.startswith("driver://") else text
+
+
+def _without_password(message: str, dsn: str) -> str:
+    password = conninfo.conninfo_to_dict(dsn).get("password")
+    lines = " / ".join(line.strip() for line in message.strip().splitlines())
+    return lines.replace(str(password), "***") if password else lines
