@@ -93,11 +93,11 @@ def connect(dsn: str, *, autocommit: bool = True) -> psycopg.Connection:
         options["connect_timeout"] = "10"
     try:
         return psycopg.connect(dsn, autocommit=autocommit, prepare_threshold=None, **options)  # type: ignore[arg-type]
-    except psycopg.OperationalError as error:
+    except psycopg.Error as error:
         raise ConnectionFailedError(
             f"cannot connect to {describe(dsn)}",
             why=_without_password(str(error), dsn),
-            fix="see that the server runs and that pg_hba.conf, the user, the database's name and the password are right",
+            fix="see that the server runs, and that host, port, database, user, password and pg_hba.conf are right",
         ) from None
 
 

@@ -38,7 +38,7 @@ def say(message: str) -> None:
     click.echo(message, err=True)
 
 
-def console(width: int | None = None) -> Any:  # noqa: ANN401  rich is imported only where it prints
+def console(width: int | None = None) -> Any:
     """A rich console on stdout: colour on a terminal only; 160 columns where there is no terminal."""
     from rich.console import Console  # noqa: PLC0415  --help must not pay for it
 
