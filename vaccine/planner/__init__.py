@@ -1,0 +1,1 @@
+"""Finding → Vaccination: reads one table and its duplicates, and says all that would happen. Writes nothing."""
