@@ -1,0 +1,50 @@
+"""`vaccine revision`: an approved plan becomes Alembic revisions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vaccine.cli.common import config_option, say, url_option
+
+
+@click.command("revision")
+@click.argument("plan_file", metavar="PLAN.JSON", type=click.Path(path_type=Path))
+@config_option
+@click.option("--head", metavar="REVISION", help="The head to build on, where the environment has several.")
+@click.option(
+    "--version-path",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder for the files, where the environment has several.",
+)
+@url_option
+def command(
+    plan_file: Path, alembic_ini: Path | None, head: str | None, version_path: Path | None, url: str | None
+) -> None:
+    """Turn an approved plan into Alembic revisions, one for each vaccination.
+
+    Refuses when the database is no longer as the plan saw it. Writes files only; run them with
+    `alembic upgrade head`. The paths of the files go to stdout.
+    """
+    from vaccine import planfile  # noqa: PLC0415
+    from vaccine.connect import read_only, resolve_url  # noqa: PLC0415
+    from vaccine.planner.fingerprint import refuse_drift  # noqa: PLC0415
+    from vaccine.revision import Place, write_revisions  # noqa: PLC0415
+
+    plan = planfile.load(plan_file)
+    ini = alembic_ini or Path("alembic.ini")
+    if not plan.vaccinations:
+        say("The plan is empty: there is nothing to write.")
+        return
+    with read_only(resolve_url(url, ini)) as connection:
+        refuse_drift(connection, plan)
+    written = write_revisions(plan, Place(ini, head, version_path))
+    for each in written:
+        click.echo(str(each.path))
+    here = "" if alembic_ini is None else f" -c {alembic_ini}"
+    say(
+        f"Wrote {len(written)} revision(s) for plan {plan.id}.\n"
+        f"Next: read {'it' if len(written) == 1 else 'them'}, then run: alembic{here} upgrade head\n"
+        f"Undo: alembic{here} downgrade {written[0].down_revision or 'base'}"
+    )

@@ -1,0 +1,135 @@
+"""What the DBA must know before saying yes, and what makes a vaccination impossible. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from vaccine.finding import Expression, Scalar, Writer
+from vaccine.plan import Hazard
+from vaccine.planner.groups import Counted
+from vaccine.planner.hazard_texts import hazard
+from vaccine.planner.target import Target
+
+FAILING_VERDICTS = {"find-then-insert", "will-fail"}
+
+
+@dataclass(frozen=True)
+class Session:
+    """A session that a concurrent index build would wait for now; `age_s` in seconds."""
+
+    pid: int
+    application: str
+    username: str
+    state: str
+    age_s: float
+    wrote: bool
+
+
+@dataclass(frozen=True)
+class Situation:
+    """All that the hazards of one vaccination depend on."""
+
+    target: Target
+    columns: tuple[str, ...]
+    where: str | None
+    assign: tuple[tuple[str, Scalar | Expression], ...]
+    index_name: str
+    name_taken_by: str | None
+    counted: Counted
+    stays_live: bool
+    wide_keys: int
+    open_columns: tuple[str, ...]  # nullable key columns that the predicate does not exclude
+    sessions: tuple[Session, ...]
+    writers: tuple[Writer, ...]
+    in_recovery: bool = False
+
+
+def hazards(of: Situation) -> tuple[Hazard, ...]:
+    """The blocking hazards first, then the others, each once."""
+    found = [*_impossible(of), *_rights(of), *_retiring(of), *_index(of), *_rows(of), *_sessions(of), *_writers(of)]
+    return tuple(sorted(found, key=lambda each: not each.blocking))
+
+
+def _impossible(of: Situation) -> Iterator[Hazard]:
+    target = of.target
+    if target.kind == "p" or target.is_partition:
+        yield hazard("partitioned")
+    elif target.has_children:
+        yield hazard("inheritance")
+    if target.persistence == "t":
+        yield hazard("temporary")
+    if not target.primary_key and of.counted.excess_rows:
+        yield hazard("no-primary-key")
+    if target.published and target.replica_identity in {"n", "d"} and not target.primary_key:
+        yield hazard("replica-identity")
+    if of.name_taken_by:
+        yield hazard("name-taken", name=of.index_name, by=of.name_taken_by)
+
+
+def _rights(of: Situation) -> Iterator[Hazard]:
+    target = of.target
+    if target.row_security:
+        yield hazard("row-security")
+    if not target.is_owner or not target.may_create:
+        yield hazard("not-owner", owner=target.owner)
+    if not target.has_vaccine_schema and not target.may_create_schema and of.counted.excess_rows:
+        yield hazard("no-create-schema")
+    if of.in_recovery:
+        yield hazard("standby")
+
+
+def _retiring(of: Situation) -> Iterator[Hazard]:
+    if not of.counted.excess_rows:
+        return
+    if not of.assign:
+        yield hazard("no-way-to-retire")
+    elif of.stays_live:
+        yield hazard("still-live", columns=", ".join(name for name, _ in of.assign))
+    for name, _ in of.assign:
+        column = of.target.by_name.get(name)
+        if column is not None and (column.generated or column.identity == "a"):
+            yield hazard("generated-column", column=name)
+
+
+def _index(of: Situation) -> Iterator[Hazard]:
+    if of.wide_keys:
+        yield hazard("wide-keys", rows=of.wide_keys)
+    if of.open_columns:
+        yield hazard("null-hole", columns=", ".join(of.open_columns))
+    assigned = {name for name, _ in of.assign}
+    read_already = {name for index in of.target.indexes for name in index.reads}
+    newly_read = sorted(name for name in assigned - read_already if of.where and name in of.where)
+    if newly_read:
+        yield hazard("non-hot-updates", columns=", ".join(newly_read))
+    if of.counted.excess_rows:
+        for index in of.target.indexes:
+            if index.is_unique and assigned & set(index.reads):
+                yield hazard("collision", index=index.name)
+
+
+def _rows(of: Situation) -> Iterator[Hazard]:
+    if not of.counted.excess_rows:
+        return
+    firing = [trigger.name for trigger in of.target.triggers if trigger.on_update and trigger.enabled in {"O", "A"}]
+    if firing:
+        yield hazard("triggers", triggers=", ".join(firing))
+    if of.target.inbound_foreign_keys:
+        yield hazard("references", count=of.target.inbound_foreign_keys)
+    if of.target.published:
+        yield hazard("published")
+
+
+def _sessions(of: Situation) -> Iterator[Hazard]:
+    for each in of.sessions:
+        why = "has written the table and not committed" if each.wrote else "holds a snapshot"
+        yield hazard(
+            "waits-for", pid=each.pid, application=each.application, username=each.username, state=each.state,
+            why=why, age=each.age_s,
+        )  # fmt: skip
+
+
+def _writers(of: Situation) -> Iterator[Hazard]:
+    for writer in of.writers:
+        if writer.verdict in FAILING_VERDICTS:
+            yield hazard("writer-fails", writer=writer.place or writer.name)
