@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vaccine.finding import Expression, Scalar
+from vaccine.finding import Assignment
 from vaccine.locks import LockMode
 
 
@@ -92,7 +92,7 @@ class Vaccination:
     where: str | None
     index_name: str
     survivor: tuple[str, ...]
-    assign: tuple[tuple[str, Scalar | Expression], ...]
+    assign: Assignment
     keep: tuple[tuple[str, ...], ...]
     max_rows: int
     gate: str

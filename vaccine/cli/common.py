@@ -40,7 +40,7 @@ def say(message: str) -> None:
 
 def console(width: int | None = None) -> Any:
     """A rich console on stdout: colour on a terminal only; 160 columns where there is no terminal."""
-    from rich.console import Console  # noqa: PLC0415  --help must not pay for it
+    from rich.console import Console
 
     if width is None and not sys.stdout.isatty():
         width = 160

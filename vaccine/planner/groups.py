@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from vaccine.finding import Expression, Scalar
+from vaccine.finding import Assignment, Expression, Scalar
 from vaccine.plan import Group, Member
 
 DIRECTION = re.compile(r"\s+(?:ASC|DESC)?(?:\s*NULLS\s+(?:FIRST|LAST))?\s*$", re.IGNORECASE)
@@ -30,6 +30,16 @@ class Selection:
     primary_key: tuple[str, ...]
     survivor: tuple[str, ...]
     keep: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def live(self) -> sql.Composable:
+        """The predicate, and every key column NOT NULL: NULLs are distinct to a unique index (manual, section 11.6)."""
+        conditions: list[sql.Composable] = [
+            sql.SQL("{} IS NOT NULL").format(sql.Identifier(name)) for name in self.columns
+        ]
+        if self.where:
+            conditions.insert(0, sql.SQL(f"({self.where}\n)"))
+        return sql.SQL(" AND ").join(conditions)
 
 
 @dataclass(frozen=True)
@@ -75,7 +85,7 @@ def read_groups(
         primary_key=_texts(of.primary_key, "ranked"),
         key=_names(of.columns),
         table=sql.Identifier(of.schema, of.table),
-        live=_live(of),
+        live=of.live,
         ranked=_ranked(of, columns),
         limit=limit,
         members=MEMBERS_SHOWN,
@@ -87,9 +97,7 @@ def read_groups(
     return tuple(_group(rows, of, columns) for rows in found.values())
 
 
-def stays_live(
-    connection: psycopg.Connection, of: Selection, assign: tuple[tuple[str, Scalar | Expression], ...]
-) -> bool:
+def stays_live(connection: psycopg.Connection, of: Selection, assign: Assignment) -> bool:
     """Whether a live row would still be live after the assignment: then it retires nothing.
 
     Raises:
@@ -111,7 +119,7 @@ def stays_live(
     ).format(
         columns=sql.SQL(", ").join([*map(sql.Identifier, kept), *assigned]),
         table=sql.Identifier(of.schema, of.table),
-        live=_live(of),
+        live=of.live,
     )
     row = connection.execute(statement).fetchone()
     return bool(row and row[0])
@@ -150,7 +158,7 @@ def _ranked(of: Selection, image: tuple[str, ...] = ()) -> sql.Composed:
         ordering=sql.SQL(", ").join(sql.SQL(f"({without_direction(each)})::text") for each in of.survivor),
         image=_texts(image),
         table=sql.Identifier(of.schema, of.table),
-        live=_live(of),
+        live=of.live,
     )
 
 
@@ -163,14 +171,6 @@ def _kept(of: Selection) -> sql.Composable:
         return sql.SQL("")
     rows = sql.SQL(", ").join(sql.SQL("ROW({})").format(sql.SQL(", ").join(map(sql.Literal, key))) for key in of.keep)
     return sql.SQL("CASE WHEN ROW({}) IN ({}) THEN 0 ELSE 1 END, ").format(_texts(of.primary_key), rows)
-
-
-def _live(of: Selection) -> sql.Composable:
-    """The predicate, and each key column NOT NULL: a unique index takes NULLs for distinct (manual, section 11.6)."""
-    conditions: list[sql.Composable] = [sql.SQL("{} IS NOT NULL").format(sql.Identifier(name)) for name in of.columns]
-    if of.where:
-        conditions.insert(0, sql.SQL(f"({of.where}\n)"))
-    return sql.SQL(" AND ").join(conditions)
 
 
 def _names(columns: tuple[str, ...]) -> sql.Composable:

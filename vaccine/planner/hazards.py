@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from vaccine.finding import Expression, Scalar, Writer
+from vaccine.finding import Assignment, Writer
 from vaccine.plan import Hazard
 from vaccine.planner.groups import Counted
 from vaccine.planner.hazard_texts import hazard
@@ -33,7 +33,7 @@ class Situation:
     target: Target
     columns: tuple[str, ...]
     where: str | None
-    assign: tuple[tuple[str, Scalar | Expression], ...]
+    assign: Assignment
     index_name: str
     name_taken_by: str | None
     counted: Counted
