@@ -122,6 +122,8 @@ class Catalog:
     extensions: tuple[str, ...] = ()
     stats_reset_at: str | None = None
     skipped: tuple[tuple[str, int], ...] = field(default=())  # (why, how many tables) left out by default
+    flows: tuple[Flow, ...] = ()
+    choices: tuple[Choices, ...] = ()
 
     @cached_property
     def by_name(self) -> dict[tuple[str, str], Table]:
@@ -137,3 +139,22 @@ class Function:
     name: str
     language: str
     body: str
+    trigger: bool = False  # returns trigger
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """One active Directus flow with an operation that creates items of a collection."""
+
+    table: str
+    name: str
+    operation: str  # directus_operations.type: "item-create", or "request" when only its URL names the table
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The values that an application offers for a column (directus_fields.options.choices)."""
+
+    table: str
+    column: str
+    values: tuple[str, ...]

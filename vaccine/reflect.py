@@ -1,0 +1,199 @@
+"""A connection becomes a Catalog, in a fixed number of queries whatever the number of tables.
+
+Names are resolved here rather than by joins on the server: indexes and constraints name columns by
+number (manual, section 53: pg_index.indkey, pg_constraint.conkey).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field, replace
+from sys import intern
+from typing import Any
+
+from psycopg import sql
+
+from vaccine import frameworks
+from vaccine.catalog import Catalog, Check, Choices, Column, Flow, ForeignKey, Function, Index, Table
+from vaccine.predicate import columns_in
+from vaccine.reader import Reader, question
+
+Row = tuple[Any, ...]
+
+
+@dataclass
+class _Parts:
+    """What the queries gave, by the table's oid."""
+
+    columns: dict[int, list[Column]] = field(default_factory=lambda: defaultdict(list))
+    indexes: dict[int, list[Index]] = field(default_factory=lambda: defaultdict(list))
+    foreign_keys: dict[int, list[ForeignKey]] = field(default_factory=lambda: defaultdict(list))
+    checks: dict[int, list[Check]] = field(default_factory=lambda: defaultdict(list))
+    names: dict[int, dict[int, str]] = field(default_factory=dict)
+
+
+def reflect(reader: Reader, *, with_frameworks: bool = False) -> Catalog:
+    """The structure of the connected database.
+
+    Tables of frameworks and of extensions are left out and counted in `Catalog.skipped`,
+    unless `with_frameworks`.
+    """
+    with reader.block():
+        reader.run("SET LOCAL search_path = pg_catalog")  # so that the catalog prints every other schema's name
+        version, number, database, recovery, extensions, reset = reader.row(question("server"))
+        table_rows = reader.rows(question("tables"))
+        parts = _columns(reader, {row[0]: (row[1], row[2]) for row in table_rows})
+        _constraints(reader.rows(question("constraints")), parts, {row[0]: (row[1], row[2]) for row in table_rows})
+        _indexes(_index_rows(reader, number), parts)
+        functions = tuple(Function(*row) for row in reader.rows(question("functions")))
+        flows, choices = _directus(reader, table_rows, parts)
+    kept, skipped = _select(table_rows, with_frameworks=with_frameworks)
+    relations = {row[0]: (row[1], row[2]) for row in table_rows}
+    return Catalog(
+        server_version=version.split(" ")[0],
+        server_version_num=number,
+        database=database,
+        tables=tuple(_table(row, parts, relations, in_recovery=recovery) for row in kept),
+        in_recovery=recovery,
+        functions=functions,
+        extensions=tuple(extensions),
+        stats_reset_at=reset,
+        skipped=skipped,
+        flows=flows,
+        choices=choices,
+    )
+
+
+def _select(rows: list[Row], *, with_frameworks: bool) -> tuple[list[Row], tuple[tuple[str, int], ...]]:
+    """The tables to keep, and how many were left out for which reason."""
+    kept, left_out = [], Counter[str]()
+    for row in rows:
+        why = "an extension" if row[12] else frameworks.owner(row[1], row[2])
+        if why and not with_frameworks:
+            left_out[why] += 1
+        else:
+            kept.append(row)
+    return kept, tuple(sorted(left_out.items()))
+
+
+def _table(row: Row, parts: _Parts, relations: dict[int, tuple[str, str]], *, in_recovery: bool) -> Table:
+    oid, schema, name, kind, estimate, size, inserts, parent, inherits, security, selectable, comment, _ = row
+    return Table(
+        schema=intern(schema),
+        name=intern(name),
+        oid=oid,
+        kind=kind,
+        columns=tuple(parts.columns.get(oid, ())),
+        indexes=tuple(parts.indexes.get(oid, ())),
+        foreign_keys=tuple(parts.foreign_keys.get(oid, ())),
+        checks=tuple(parts.checks.get(oid, ())),
+        rows_estimate=estimate,
+        bytes=size,
+        inserts=None if in_recovery else inserts,
+        partition_of=relations.get(parent) if parent else None,
+        inherits=inherits,
+        row_security=security,
+        selectable=selectable,
+        comment=comment,
+    )
+
+
+def _columns(reader: Reader, relations: dict[int, tuple[str, str]]) -> _Parts:
+    parts = _Parts()
+    labels = {row[0]: tuple(row[1]) for row in reader.rows(question("enums"))}
+    statistics = {(row[0], row[1], row[2]): row[3:] for row in reader.rows(question("statistics"))}
+    for oid, name, number, kind, not_null, default, generated, identity, category, enum, comment in reader.rows(
+        question("columns")
+    ):
+        relation = relations.get(oid)
+        if relation is None:  # created since the tables were read
+            continue
+        nulls, distinct = statistics.get((*relation, name), (None, None))
+        parts.names.setdefault(oid, {})[number] = interned = intern(name)
+        parts.columns[oid].append(
+            Column(
+                interned, number, intern(kind), not_null, default, generated, identity,
+                labels.get(enum, ()) if enum else (), category, comment, nulls, distinct,
+            )  # fmt: skip
+        )
+    return parts
+
+
+def _index_rows(reader: Reader, server_version_num: int) -> list[Row]:
+    since_15 = sql.SQL("i.indnullsnotdistinct" if server_version_num >= 150000 else "false")
+    return reader.rows(sql.SQL(question("indexes")).format(nulls_not_distinct=since_15))
+
+
+def _indexes(rows: list[Row], parts: _Parts) -> None:
+    for row in rows:
+        oid, name, numbers, width, definition, unique, primary, valid, ready, predicate, expressions, *rest = row
+        method, not_distinct, constraint, immediate, operators, scans, size = rest
+        names = parts.names.get(oid, {})
+        every = tuple(names.get(int(number)) for number in numbers.split())
+        known = names.values()
+        parts.indexes[oid].append(
+            Index(
+                name=name,
+                columns=every[:width],
+                definition=definition or "",
+                unique=unique,
+                primary=primary,
+                valid=valid,
+                ready=ready,
+                predicate=predicate,
+                expressions=tuple(expressions or ()),
+                expression_columns=columns_in(" , ".join(expressions), known) if expressions else (),
+                include=tuple(column for column in every[width:] if column is not None),
+                method=intern(method),
+                nulls_not_distinct=not_distinct,
+                constraint=constraint or "",
+                immediate=immediate,
+                exclusion_operators=tuple(operators or ()),
+                scans=scans,
+                bytes=size,
+                partial_columns=columns_in(predicate, known) if predicate else (),
+            )
+        )
+
+
+def _constraints(rows: list[Row], parts: _Parts, relations: dict[int, tuple[str, str]]) -> None:
+    for oid, kind, name, numbers, target, target_numbers, expression in rows:
+        names = parts.names.get(oid, {})
+        columns = tuple(names[number] for number in numbers or () if number in names)
+        if kind == "f" and target in relations:
+            ours = parts.names.get(target, {})
+            referenced = tuple(ours[number] for number in target_numbers if number in ours)
+            parts.foreign_keys[oid].append(ForeignKey(name, columns, *relations[target], referenced))
+        elif kind == "c":
+            parts.checks[oid].append(Check(name, expression, columns))
+        elif kind == "n":  # NOT VALID: the column may still hold NULLs
+            parts.columns[oid] = [
+                replace(column, not_null=False) if column.name in columns else column for column in parts.columns[oid]
+            ]
+
+
+def _directus(
+    reader: Reader, table_rows: list[Row], parts: _Parts
+) -> tuple[tuple[Flow, ...], tuple[Choices, ...]]:
+    """Flows and field choices, where the database is Directus's and the role may read them."""
+    wanted = {
+        "directus_flows": {"id", "name", "status"},
+        "directus_operations": {"flow", "type", "options"},
+        "directus_fields": {"collection", "field", "options"},
+    }
+    found = {}
+    for row in table_rows:
+        columns = {column.name for column in parts.columns.get(row[0], ())}
+        if row[2] in wanted and row[10] and not row[9] and wanted[row[2]] <= columns:
+            found[row[2]] = sql.Identifier(row[1], row[2])
+    flows: tuple[Flow, ...] = ()
+    choices: tuple[Choices, ...] = ()
+    if {"directus_flows", "directus_operations"} <= set(found):
+        query = sql.SQL(question("directus_flows"))
+        rows = reader.rows(query.format(flows=found["directus_flows"], operations=found["directus_operations"]))
+        flows = tuple(Flow(*row) for row in rows if row[0])
+    if "directus_fields" in found:
+        rows = reader.rows(sql.SQL(question("directus_choices")).format(fields=found["directus_fields"]))
+        choices = tuple(Choices(row[0], row[1], tuple(row[2])) for row in rows if row[2])
+    return flows, choices

@@ -1,0 +1,35 @@
+-- The indexes of those tables, one row each. pg_get_indexdef is dear, so only where the catalog's columns do not say all.
+SELECT i.indrelid,
+       c.relname,
+       i.indkey::text AS numbers,
+       i.indnkeyatts,
+       CASE WHEN i.indisunique AND NOT i.indisprimary OR i.indisexclusion OR i.indpred IS NOT NULL OR i.indexprs IS NOT NULL
+            THEN pg_catalog.pg_get_indexdef(i.indexrelid) END AS definition,
+       i.indisunique,
+       i.indisprimary,
+       i.indisvalid,
+       i.indisready,
+       CASE WHEN i.indpred IS NOT NULL THEN pg_catalog.pg_get_expr(i.indpred, i.indrelid) END AS predicate,
+       CASE WHEN i.indexprs IS NOT NULL
+            THEN ARRAY(SELECT pg_catalog.pg_get_indexdef(i.indexrelid, k.n + 1, false)
+                         FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) AS k(n)
+                        WHERE i.indkey[k.n] = 0 ORDER BY k.n) END AS expressions,
+       m.amname,
+       {nulls_not_distinct} AS nulls_not_distinct,
+       k.contype,
+       i.indimmediate,
+       CASE WHEN i.indisexclusion
+            THEN ARRAY(SELECT o.oprname::text FROM pg_catalog.unnest(k.conexclop) WITH ORDINALITY AS x(oid, n)
+                         JOIN pg_catalog.pg_operator o ON o.oid = x.oid ORDER BY x.n) END AS exclusion_operators,
+       pg_catalog.pg_stat_get_numscans(i.indexrelid) AS scans,
+       c.relpages::bigint * pg_catalog.current_setting('block_size')::bigint AS bytes
+  FROM pg_catalog.pg_index i
+  JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+  JOIN pg_catalog.pg_am m ON m.oid = c.relam
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN pg_catalog.pg_constraint k
+         ON k.conindid = i.indexrelid AND k.conrelid = i.indrelid AND k.contype IN ('p', 'u', 'x')
+ WHERE c.relpersistence <> 't'
+   AND n.nspname <> 'information_schema'
+   AND n.nspname !~ '^pg_'
+ ORDER BY i.indrelid, c.relname

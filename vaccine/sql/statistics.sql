@@ -1,0 +1,7 @@
+-- The planner's statistics that the role may see, one row for each column that has any.
+SELECT s.schemaname, s.tablename, s.attname, s.null_frac, s.n_distinct
+  FROM pg_catalog.pg_stats s
+ WHERE s.schemaname <> 'information_schema'
+   AND s.schemaname !~ '^pg_'
+   AND NOT s.inherited
+ ORDER BY s.schemaname, s.tablename, s.attname
