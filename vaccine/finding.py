@@ -26,6 +26,9 @@ class Expression:
     sql: str
 
 
+Assignment = tuple[tuple[str, Scalar | Expression], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Lifecycle:
     """Which rows of a table are live, how a row is retired, and which row of a group stays.
@@ -37,7 +40,7 @@ class Lifecycle:
 
     predicate: str | None
     columns: tuple[str, ...] = ()
-    assign: tuple[tuple[str, Scalar | Expression], ...] = ()
+    assign: Assignment = ()
     survivor: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
 
