@@ -78,9 +78,7 @@ def _equal_keys_collide(index: Index, columns: set[str]) -> bool:
     return read <= columns
 
 
-def _live_rows_inside(
-    index: Index, table: Table, columns: Collection[str], predicate: Predicate
-) -> bool | None:
+def _live_rows_inside(index: Index, table: Table, columns: Collection[str], predicate: Predicate) -> bool | None:
     if index.predicate is None:
         return True
     not_null = {column.name for column in table.columns if column.not_null} | set(columns)

@@ -113,9 +113,7 @@ def describe_duplicates(
     )
 
 
-def by_value(
-    reader: Reader, table: Table, key: KeyQuery, column: str
-) -> tuple[tuple[str, str | None, int, int], ...]:
+def by_value(reader: Reader, table: Table, key: KeyQuery, column: str) -> tuple[tuple[str, str | None, int, int], ...]:
     """Duplicate groups and excess rows within each value of a lifecycle column."""
     query = sql.SQL(
         "SELECT value::text, count(*), sum(n - 1)::bigint FROM (SELECT {value} AS value, count(*) AS n FROM {table}"
@@ -202,7 +200,9 @@ def _groups(
     for row in reader.rows(query):
         found.setdefault(row[0], []).append(row)
     return tuple(
-        Group(tuple(rows[0][2]), rows[0][1], tuple(",".join(row[3]) for row in rows), tuple(tuple(row[4]) for row in rows))
+        Group(
+            tuple(rows[0][2]), rows[0][1], tuple(",".join(row[3]) for row in rows), tuple(tuple(row[4]) for row in rows)
+        )
         for rows in found.values()
     )
 
@@ -230,13 +230,13 @@ def _sources(reader: Reader, table: Table, key: KeyQuery) -> tuple[tuple[str, st
     return tuple((column, who, rows) for who, rows in reader.rows(query))
 
 
-def _shown_columns(
-    table: Table, key: KeyQuery, created: str | None, lifecycle_column: str | None
-) -> tuple[str, ...]:
+def _shown_columns(table: Table, key: KeyQuery, created: str | None, lifecycle_column: str | None) -> tuple[str, ...]:
     """The columns that tell the rows of a group apart for a reader: primary key, lifecycle, times, sources."""
     wanted = [*table.primary_key, lifecycle_column, created, "last_seen_at", "updated_at", "date_updated", *SOURCES[:4]]
     wanted += ["name", "title", "issue_class", "type", "kind"]
-    return tuple(dict.fromkeys(name for name in wanted if name and name in table.by_name and name not in key.columns))[:8]
+    return tuple(dict.fromkeys(name for name in wanted if name and name in table.by_name and name not in key.columns))[
+        :8
+    ]
 
 
 def _relation(table: Table) -> sql.Composable:

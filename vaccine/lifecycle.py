@@ -19,13 +19,13 @@ STATUS = re.compile(r"(^|_)(status|state|stage|lifecycle|phase|lifecycle_status)
 LIVE_FLAG = re.compile(r"^(is_|row_)?(current|active|latest|live|enabled|valid|open|newest|most_recent)(_flag)?$")
 CURRENT_FLAG = re.compile(r"^(is_|row_)?(current|latest|newest|most_recent)(_flag)?$")
 _GONE = "deleted|archived|removed|obsolete|superseded|replaced|retired|discarded|trashed|destroyed"
-_OVER = (
-    "closed|resolved|ended|revoked|cancell?ed|deactivated|disabled|voided|withdrawn|invalidated|unpublished|expired|inactive"
-)
+_OVER = "closed|resolved|ended|revoked|cancell?ed|deactivated|disabled|voided|withdrawn|invalidated|unpublished|expired|inactive"
 DEAD_FLAG = re.compile(rf"^(is_|was_|has_been_)?({_GONE}|historical|{_OVER})(_flag)?$")
 ENDED_AT = re.compile(rf"^({_GONE}|{_OVER})_?(at|on|date|time|ts|timestamp)?$|^(date|time|ts)_({_GONE}|{_OVER})$")
 GONE = re.compile(rf"(^|_)({_GONE}|historical)(_|$)")
-VALID_TO = re.compile(r"^(valid|effective|active|current)_?(to|until|till|end|thru|through)(_at|_date|_ts)?$|^end_?date$|^sys_end")
+VALID_TO = re.compile(
+    r"^(valid|effective|active|current)_?(to|until|till|end|thru|through)(_at|_date|_ts)?$|^end_?date$|^sys_end"
+)
 LIVE_VALUES = (
     "open", "active", "current", "live", "published", "enabled", "pending", "new", "valid", "in_progress", "running",
     "todo", "draft", "approved", "in_review", "queued", "scheduled", "started", "ready", "reopened", "acknowledged",
@@ -180,9 +180,7 @@ def _by_key_columns(catalog: Catalog) -> Mapping[frozenset[str | None], list[Tab
 _INDEXED: dict[int, tuple[Catalog, dict[frozenset[str | None], list[Table]]]] = {}
 
 
-def _from_sibling(
-    catalog: Catalog, table: Table, columns: tuple[str, ...]
-) -> tuple[Predicate, tuple[str, ...]] | None:
+def _from_sibling(catalog: Catalog, table: Table, columns: tuple[str, ...]) -> tuple[Predicate, tuple[str, ...]] | None:
     for other, index in siblings(catalog, table, columns):
         found = _without_key(parse(index.predicate), columns)
         if found and all(condition.column in table.by_name for condition in found):
@@ -190,9 +188,7 @@ def _from_sibling(
     return None
 
 
-def _from_names(
-    table: Table, columns: tuple[str, ...], *, history: bool
-) -> tuple[Predicate, tuple[str, ...]] | None:
+def _from_names(table: Table, columns: tuple[str, ...], *, history: bool) -> tuple[Predicate, tuple[str, ...]] | None:
     """Columns that say by their name which rows are history.
 
     A soft deletion or a version flag always does. One that only says that something is over
@@ -252,7 +248,9 @@ def _from_values(
         if live and retired:
             chosen = tuple(sorted(literal(value) for value in live))
             shown = ", ".join(live)
-            return (Condition("in", column.name, chosen),), (f"{column.name} has live values ({shown}) and retired ones",)
+            return (Condition("in", column.name, chosen),), (
+                f"{column.name} has live values ({shown}) and retired ones",
+            )
     return None
 
 
@@ -283,7 +281,9 @@ def _retire(
     if condition.kind == "in" and column.category in {"S", "E"}:
         live = set(condition.values)
         known = [value for value in _known_values(catalog, table, column, values) if literal(value) not in live]
-        ranked = sorted((RETIRED_VALUES.index(_word(value)), value) for value in known if _word(value) in RETIRED_VALUES)
+        ranked = sorted(
+            (RETIRED_VALUES.index(_word(value)), value) for value in known if _word(value) in RETIRED_VALUES
+        )
         if ranked:
             return ranked[0][1], f"a row is retired by {column.name} = {ranked[0][1]!r}, a value that the column has"
     return None

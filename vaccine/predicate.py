@@ -307,7 +307,9 @@ class _Parser:
         if condition and condition.kind == "true":  # NOT (x IS TRUE) holds for NULL, NOT x does not
             raise _UnknownForm
         if condition and condition.kind in _OPPOSITE:
-            return _Node("condition", condition=Condition(_OPPOSITE[condition.kind], condition.column, condition.values))
+            return _Node(
+                "condition", condition=Condition(_OPPOSITE[condition.kind], condition.column, condition.values)
+            )
         return _Node("sql", f"NOT ({_sql(inner)})")
 
     def comparison(self) -> _Node:

@@ -113,8 +113,18 @@ def _columns(reader: Reader, relations: dict[int, tuple[str, str]]) -> _Parts:
         parts.names.setdefault(oid, {})[number] = interned = intern(name)
         parts.columns[oid].append(
             Column(
-                interned, number, intern(kind), not_null, default, generated, identity,
-                labels.get(enum, ()) if enum else (), category, comment, nulls, distinct,
+                interned,
+                number,
+                intern(kind),
+                not_null,
+                default,
+                generated,
+                identity,
+                labels.get(enum, ()) if enum else (),
+                category,
+                comment,
+                nulls,
+                distinct,
             )  # fmt: skip
         )
     return parts
@@ -173,9 +183,7 @@ def _constraints(rows: list[Row], parts: _Parts, relations: dict[int, tuple[str,
             ]
 
 
-def _directus(
-    reader: Reader, table_rows: list[Row], parts: _Parts
-) -> tuple[tuple[Flow, ...], tuple[Choices, ...]]:
+def _directus(reader: Reader, table_rows: list[Row], parts: _Parts) -> tuple[tuple[Flow, ...], tuple[Choices, ...]]:
     """Flows and field choices, where the database is Directus's and the role may read them."""
     wanted = {
         "directus_flows": {"id", "name", "status"},

@@ -1,1 +1,1 @@
-"""Reports: one module for each form."""
+"""One module per output form; each turns an Audit into text and prints nothing itself."""

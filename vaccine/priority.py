@@ -1,0 +1,153 @@
+"""How much an unguarded key matters, and why, in the words of an audit. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vaccine.catalog import Table
+from vaccine.coverage import Coverage
+from vaccine.evidence import Counts
+from vaccine.finding import Priority, Writer
+
+FEW_ROWS = 10  # below: too little data to say, or to hurt
+ENOUGH_ROWS = 20  # from here on the share of distinct keys means something
+KEY_SHARE = 0.5  # fewer distinct keys than this share of the rows: they repeat on purpose
+MOSTLY_NULL = 0.9
+ACTIVE = 0.5  # confidence from which a writer counts as active
+LOG = re.compile(
+    r"(^|_)(logs?|logged|changelogs?|histor(y|ies|ical)|audits?|audit_trail|journals?|trace|traces|measurements?|"
+    r"telemetry|metrics?|heartbeats?|births?)(_|$)"
+)
+LOOKUP = re.compile(r"(^|_)(hash|fingerprint|digest|checksum|idempotency|dedupe|dedup|dedupe_key|idempotency_key)(_|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A priority with its score (0 to 1) and its reasons, the weightiest first."""
+
+    priority: Priority
+    score: float
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that a judgement rests on. `every` counts all rows, `live` the live ones; None: not measured."""
+
+    table: Table
+    columns: tuple[str, ...]
+    score: float
+    coverage: Coverage
+    every: Counts | None = None
+    live: Counts | None = None
+    writers: Sequence[Writer] = ()
+    siblings: Sequence[str] = ()
+    filled_by_trigger: bool = False
+    newest_age_s: float | None = None
+
+
+def judge(facts: Facts) -> Judgement:
+    """The priority of one key."""
+    if facts.coverage.guarded:
+        names = ", ".join(facts.coverage.guarded_by)
+        return Judgement(Priority.GUARDED, facts.score, (f"guarded by {names}", *facts.coverage.holes))
+    log = _log(facts)
+    if log:
+        return Judgement(Priority.LOG, facts.score / 4, log)
+    shared = _intentional(facts)
+    if shared:
+        return Judgement(Priority.INTENTIONAL, facts.score / 4, shared)
+    invalid = tuple(_invalid(name, enforces=enforces) for name, enforces in facts.coverage.invalid)
+    if facts.live and facts.live.groups:
+        return Judgement(Priority.HIGH, _raised(facts.score, 2.0), (_damage(facts), *invalid, *_pattern(facts)))
+    priority, reasons = _undamaged(facts)
+    if invalid and priority is Priority.LOW:
+        priority = Priority.MEDIUM
+    return Judgement(priority, _with_data(facts), (*invalid, *reasons, *_pattern(facts)))
+
+
+def is_log(table: Table) -> bool:
+    """Whether a table's name says that it is an append-only record."""
+    return bool(LOG.search(table.name))
+
+
+def _log(facts: Facts) -> tuple[str, ...]:
+    every = facts.every
+    if every and every.rows >= ENOUGH_ROWS and every.nulls >= MOSTLY_NULL * every.rows:
+        share = f"{every.nulls / every.rows:.0%} of {every.rows:,} rows have no {facts.columns[0]}"
+        if is_log(facts.table) or facts.filled_by_trigger:
+            return (f"a log: {share}",)
+    if is_log(facts.table) and facts.live and facts.live.groups:
+        return ("a log by its name: rows are added, never looked up to be changed",)
+    return ()
+
+
+def _intentional(facts: Facts) -> tuple[str, ...]:
+    """Keys that repeat in most rows group on purpose: nobody looks for *the* row by them."""
+    every, live = facts.every, facts.live
+    if every is None or facts.siblings or every.rows - every.nulls < ENOUGH_ROWS:
+        return ()
+    if every.distinct >= KEY_SHARE * (every.rows - every.nulls):
+        return ()
+    if live and live.rows >= ENOUGH_ROWS and live.distinct >= KEY_SHARE * live.rows:
+        return ()
+    return (f"groups rows on purpose: {every.distinct:,} distinct in {every.rows - every.nulls:,} rows",)
+
+
+def _undamaged(facts: Facts) -> tuple[Priority, tuple[str, ...]]:
+    rows = facts.every.rows if facts.every else facts.live.rows if facts.live else None
+    writers = [writer for writer in facts.writers if writer.confidence >= ACTIVE]
+    writing = "written by " + _listed(writers) if writers else "no known writer"
+    if rows is None:
+        return (Priority.MEDIUM if writers else Priority.LOW), (f"no unique index; rows not counted; {writing}",)
+    if rows == 0:
+        return Priority.LOW, ("no unique index; the table is empty",)
+    if rows < FEW_ROWS:
+        return Priority.LOW, (f"no unique index; only {rows} row{'s' if rows > 1 else ''}",)
+    if not writers:
+        return Priority.LOW, (f"no unique index; no duplicate in {rows:,} rows; {writing}",)
+    if any(LOOKUP.search(name) for name in facts.columns) and rows >= 10 * FEW_ROWS and _busy(writers):
+        return Priority.HIGH, (f"no unique index on a lookup key; {writing}; no duplicate yet in {rows:,} rows",)
+    return Priority.MEDIUM, (f"no unique index; {writing}; no duplicate yet in {rows:,} rows",)
+
+
+def _busy(writers: Sequence[Writer]) -> bool:
+    return any(writer.confidence >= 0.8 for writer in writers)
+
+
+def _damage(facts: Facts) -> str:
+    live = facts.live
+    assert live is not None
+    groups = f"{live.groups:,} live duplicate group{'s' if live.groups > 1 else ''}"
+    return f"{groups}, {live.excess:,} row{'s' if live.excess > 1 else ''} too many; no unique index"
+
+
+def _invalid(name: str, *, enforces: bool) -> str:
+    if enforces:
+        return f"index {name} is INVALID but ready: it rejects new duplicates, yet ON CONFLICT cannot use it"
+    return f"index {name} is INVALID and not ready: it enforces nothing"
+
+
+def _pattern(facts: Facts) -> tuple[str, ...]:
+    return (f"the right pattern exists: {facts.siblings[0]}",) if facts.siblings else ()
+
+
+def _listed(writers: Sequence[Writer]) -> str:
+    names = [f"{writer.kind} {writer.name}" if writer.kind != "statistics" else writer.evidence for writer in writers]
+    return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
+
+
+def _with_data(facts: Facts) -> float:
+    every = facts.every or facts.live
+    if every is None or every.rows - every.nulls < ENOUGH_ROWS:
+        return facts.score
+    return _raised(facts.score, 1.0 if every.excess == 0 else -0.5)
+
+
+def _raised(score: float, by: float) -> float:
+    """The score with `by` added to its log-odds."""
+    bounded = min(max(score, 0.01), 0.99)
+    return 1 / (1 + math.exp(-(math.log(bounded / (1 - bounded)) + by)))

@@ -1,0 +1,80 @@
+"""The audit as JSON: a contract, to which fields are only added. Units stand in the names."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from vaccine import __version__
+from vaccine.audit import Audit
+from vaccine.finding import Expression, Finding, Lifecycle, Writer
+
+
+def render(audit: Audit) -> str:
+    """The whole audit as one JSON object."""
+    catalog = audit.catalog
+    return json.dumps(
+        {
+            "vaccine_version": __version__,
+            "server_version": catalog.server_version,
+            "database": catalog.database,
+            "in_recovery": catalog.in_recovery,
+            "statements_run": audit.statements_run,
+            "statements_that_wrote": 0,
+            "tables_audited": audit.tables_audited,
+            "tables_left_out": [{"why": why, "tables": tables} for why, tables in catalog.skipped],
+            "unknowns": list(audit.unknowns),
+            "findings": [finding_object(finding) for finding in audit.findings],
+        },
+        indent=2,
+        ensure_ascii=False,
+    )
+
+
+def finding_object(finding: Finding) -> dict[str, Any]:
+    """One finding as the contract has it."""
+    return {
+        "schema": finding.schema,
+        "table": finding.table,
+        "columns": list(finding.columns),
+        "predicate": finding.predicate,
+        "priority": finding.priority.value,
+        "score": finding.score,
+        "reasons": list(finding.reasons),
+        "rows": finding.rows,
+        "distinct": finding.distinct,
+        "live_duplicate_groups": finding.live_duplicate_groups,
+        "live_excess_rows": finding.live_excess_rows,
+        "guarded_by": list(finding.guarded_by),
+        "writers": [_writer(writer) for writer in finding.writers],
+        "unknowns": list(finding.unknowns),
+        "siblings": list(finding.siblings),
+        "lifecycle": _lifecycle(finding.lifecycle),
+        "details": dict(finding.details),
+    }
+
+
+def _writer(writer: Writer) -> dict[str, Any]:
+    return {
+        "kind": writer.kind,
+        "name": writer.name,
+        "place": writer.place,
+        "columns": list(writer.columns),
+        "verdict": writer.verdict,
+        "confidence": writer.confidence,
+        "evidence": writer.evidence,
+    }
+
+
+def _lifecycle(lifecycle: Lifecycle | None) -> dict[str, Any] | None:
+    if lifecycle is None:
+        return None
+    return {
+        "predicate": lifecycle.predicate,
+        "columns": list(lifecycle.columns),
+        "assign": {
+            name: {"sql": value.sql} if isinstance(value, Expression) else value for name, value in lifecycle.assign
+        },
+        "survivor": list(lifecycle.survivor),
+        "reasons": list(lifecycle.reasons),
+    }
