@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from alembic.util import CommandError
 
 from ..errors import VaccineError
@@ -17,6 +19,10 @@ class PreflightError(OperationError):
     """The upgrade or downgrade is refused before anything changed. `reasons` lists every one."""
 
     code = "preflight"
+
+    def __init__(self, what: str, *, why: str = "", fix: str = "", reasons: Sequence[str] = ()) -> None:
+        super().__init__(what, why=why, fix=fix)
+        self.reasons = tuple(reasons) or (why,)
 
 
 class DriftedError(PreflightError):
@@ -42,6 +48,12 @@ class BlockedError(OperationError):
     """The index build waited for another session longer than its budget; it was cancelled and cleaned up."""
 
     code = "blocked"
+
+
+class BusyError(OperationError):
+    """Another run is at work on the same table; this one has changed nothing."""
+
+    code = "busy"
 
 
 class BuildError(OperationError):

@@ -1,0 +1,64 @@
+"""Vaccine's Alembic environment. Options: `alembic -x url=…` and `-x vaccine.NAME=VALUE`.
+
+The revisions need a connection without a transaction of its own: nothing may run on it before
+context.configure(), and every revision gets its own transaction.
+"""
+
+from logging.config import fileConfig
+from pathlib import Path
+
+from alembic import context
+from alembic.util import CommandError
+from sqlalchemy import create_engine, pool
+
+from vaccine.connect import connect, resolve_url
+from vaccine.errors import VaccineError
+
+config = context.config
+SCHEMA = "vaccine"  # of the version table
+
+if config.config_file_name is not None:
+    fileConfig(config.config_file_name, disable_existing_loggers=False)
+
+
+def url() -> str:
+    """The database's libpq URL; its password is never printed."""
+    ini = Path(config.config_file_name) if config.config_file_name else None
+    try:
+        return resolve_url(context.get_x_argument(as_dictionary=True).get("url"), ini)
+    except VaccineError as error:
+        raise CommandError(str(error)) from None
+
+
+def run_migrations_offline() -> None:
+    """Print a script (`--sql`)."""
+    context.configure(dialect_name="postgresql", transaction_per_migration=True, version_table_schema=SCHEMA)
+    context.execute("CREATE SCHEMA IF NOT EXISTS vaccine")
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def run_migrations_online() -> None:
+    """Run on the database, on a connection that holds no transaction."""
+    target = url()
+    try:
+        # The version table's schema, on a connection of its own: SQL before configure() opens a transaction.
+        with connect(target) as first:
+            absent = "SELECT WHERE pg_catalog.to_regnamespace('vaccine') IS NULL AND NOT pg_catalog.pg_is_in_recovery()"
+            if first.execute(absent).fetchone() is not None:
+                first.execute("CREATE SCHEMA IF NOT EXISTS vaccine")
+    except VaccineError as error:
+        raise CommandError(str(error)) from None
+    engine = create_engine(
+        "postgresql+psycopg://", creator=lambda: connect(target, autocommit=False), poolclass=pool.NullPool
+    )
+    with engine.connect() as connection:
+        context.configure(connection=connection, transaction_per_migration=True, version_table_schema=SCHEMA)
+        with context.begin_transaction():
+            context.run_migrations()
+
+
+if context.is_offline_mode():
+    run_migrations_offline()
+else:
+    run_migrations_online()

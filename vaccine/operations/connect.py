@@ -1,0 +1,203 @@
+"""From Alembic's connection to connections of our own, to the same server, database and role."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from alembic import util
+from psycopg import conninfo, sql
+from psycopg.types.json import Jsonb
+
+from .errors import OperationError, PreflightError
+from .key import Key
+from .options import Options
+from .pooler import refuse_pooler
+from .run import Run
+
+if TYPE_CHECKING:
+    from alembic.runtime.migration import MigrationContext
+
+SETTINGS = {  # of every connection of ours, for the whole session
+    "lock_timeout": "0",
+    "statement_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "transaction_timeout": "0",  # from 17
+    "idle_session_timeout": "0",  # from 14
+    "client_connection_check_interval": "1s",  # from 14: the server stops a build whose client died
+    "default_transaction_isolation": "read committed",
+    "row_security": "off",  # rows hidden by a policy are an error, never silently left out
+}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Alembic's session: what our connections must share with it."""
+
+    session_user: str
+    role: str
+    search_path: str
+    database: str
+    started_at: str
+
+
+@contextmanager
+def run_of(context: MigrationContext, key: Key) -> Iterator[Run]:
+    """A run beside Alembic's connection, which holds no transaction meanwhile.
+
+    Raises:
+        PreflightError: env.py has opened a transaction that Vaccine can neither use nor end.
+        OperationError: our own connection could not be made.
+    """
+    options = options_of(context)
+    refuse_open_transaction(context)
+    with context.autocommit_block():
+        origin = _origin(context)
+        target = _target(context)
+        refuse_pooler(partial(_bare, target))
+
+        def connect() -> psycopg.Connection:
+            return _open(target, origin, key.schema)
+
+        worker = connect()
+        try:
+            yield Run(calling_revision(), options, connect, worker, _speaker(context))
+        finally:
+            worker.close()
+
+
+def options_of(context: MigrationContext) -> Options:
+    """The options given by `alembic -x vaccine.NAME=VALUE`."""
+    environment = context.environment_context
+    given = environment.get_x_argument(as_dictionary=True) if environment is not None else {}
+    return Options.parse({name: str(text) for name, text in given.items()})
+
+
+def refuse_open_transaction(context: MigrationContext) -> None:
+    """See in words what `autocommit_block()` would answer with an AssertionError without a message.
+
+    Raises:
+        PreflightError: a transaction is open that Alembic did not open.
+    """
+    connection = context.connection
+    if connection is None or not connection.in_transaction():
+        return
+    if context._transaction is not None and not context._in_external_transaction:  # noqa: SLF001  no public form
+        return
+    raise PreflightError(
+        "env.py has opened a transaction around the migrations; nothing was changed",
+        why="batches must commit one by one and CREATE INDEX CONCURRENTLY cannot run in a transaction, but the "
+        "connection given to context.configure() is already in one: env.py uses engine.begin(), or it ran a "
+        "statement before context.configure()",
+        fix="in env.py use `with engine.connect() as connection:`, and end what ran before context.configure() "
+        "with connection.commit(); `vaccine init` writes an env.py that does so",
+    )
+
+
+def calling_revision() -> str:
+    """The id of the revision whose upgrade() or downgrade() runs; for the journal, nothing is decided by it."""
+    frame = inspect.currentframe()
+    while frame is not None:
+        if "down_revision" in frame.f_globals and isinstance(frame.f_globals.get("revision"), str):
+            return str(frame.f_globals["revision"])
+        frame = frame.f_back
+    return "unknown"
+
+
+def _origin(context: MigrationContext) -> Origin:
+    assert context.connection is not None
+    row = context.connection.exec_driver_sql(
+        "SELECT session_user::text, pg_catalog.current_setting('role'), pg_catalog.current_setting('search_path'),"
+        " pg_catalog.current_database()::text, pg_catalog.pg_postmaster_start_time()::text"
+    ).one()
+    return Origin(*map(str, row))
+
+
+def _target(context: MigrationContext) -> str:
+    """The connection string of Alembic's connection, with its password."""
+    assert context.connection is not None
+    driver: Any = context.connection.connection.driver_connection
+    if isinstance(driver, psycopg.Connection | psycopg.AsyncConnection):
+        mine = driver.info
+        exact = {"host": mine.host, "port": mine.port, "dbname": mine.dbname, "user": mine.user}
+        return _conninfo(mine.dsn, {**exact, "password": mine.password})
+    info: Any = getattr(driver, "info", None)
+    if hasattr(info, "dsn_parameters"):  # psycopg2
+        return _conninfo("", {**info.dsn_parameters, "password": info.password})
+    url = context.connection.engine.url
+    return _conninfo(url.set(drivername="postgresql", query={}).render_as_string(hide_password=False), {})
+
+
+def _conninfo(dsn: str, parts: Mapping[str, Any]) -> str:
+    return conninfo.make_conninfo(dsn, **{name: part for name, part in parts.items() if part not in {None, ""}})
+
+
+def _bare(target: str) -> psycopg.Connection:
+    try:
+        return psycopg.connect(target, autocommit=True, prepare_threshold=None, application_name="vaccine")
+    except psycopg.Error as error:
+        raise OperationError(
+            "Vaccine could not open a connection of its own beside Alembic's; nothing was changed",
+            why=" / ".join(line.strip() for line in str(error).splitlines()),
+            fix="allow this role a few more connections (a run uses up to three), or see pg_hba.conf and the password",
+        ) from None
+
+
+def _open(target: str, origin: Origin, schema: str) -> psycopg.Connection:
+    connection = _bare(target)
+    try:
+        _as_origin(connection, origin, schema)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _as_origin(connection: psycopg.Connection, origin: Origin, schema: str) -> None:
+    """Make a new connection like Alembic's session: user, role, search_path; and safe against the role's defaults."""
+    row = connection.execute(
+        "SELECT session_user::text, pg_catalog.current_database()::text, pg_catalog.pg_postmaster_start_time()::text"
+    ).fetchone()
+    assert row is not None
+    if row[1] != origin.database or _instant(connection, origin.started_at) != _instant(connection, row[2]):
+        raise OperationError(
+            "Vaccine's own connection reached another server than Alembic's; nothing was changed",
+            why=f"Alembic is connected to database {origin.database} of a server started {origin.started_at}, "
+            f"Vaccine to {row[1]} of one started {row[2]}",
+            fix="give env.py the direct URL of one server: no balancer, no list of hosts",
+        )
+    if row[0] != origin.session_user:
+        connection.execute(sql.SQL("SET SESSION AUTHORIZATION {}").format(sql.Identifier(origin.session_user)))
+    if origin.role != "none":
+        connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(origin.role)))
+    connection.execute(
+        "SELECT pg_catalog.set_config(s.name, %s::jsonb ->> s.name, false)"
+        " FROM pg_catalog.pg_settings s WHERE s.name = ANY (%s)",
+        (Jsonb(SETTINGS), list(SETTINGS)),
+    )
+    # The table's schema comes last, so that a predicate finds the types beside its table; the order that the
+    # DBA's session has goes before it, and pg_catalog before all. Temporary objects never shadow anything.
+    path = f"{origin.search_path}, " if origin.search_path.strip() else ""
+    ours = sql.Identifier(schema).as_string(connection)
+    connection.execute("SELECT pg_catalog.set_config('search_path', %s, false)", (f"{path}{ours}, pg_temp",))
+
+
+def _instant(connection: psycopg.Connection, text: str) -> Any:
+    row = connection.execute("SELECT %s::timestamptz", (text,)).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def _speaker(context: MigrationContext) -> Any:
+    """Lines go where Alembic's own messages go; `alembic --quiet` silences them too."""
+    quiet = bool(context.config is not None and context.config.messaging_opts.get("quiet", False))
+
+    def say(line: str) -> None:
+        util.msg(line, flush=True, quiet=quiet)
+
+    return say

@@ -1,0 +1,135 @@
+"""What each operation does when a revision calls it: on a server, or as a script (`alembic … --sql`)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from .connect import options_of, run_of
+from .dedupe import Resolved, check_rows, resolve
+from .errors import OperationError
+from .key import Key, Policy
+from .mutex import one_run
+from .preflight import before_drop, before_index, before_resolve, before_restore
+from .restore import restore
+from .run import Run
+from .verify import verify_index, verify_restored
+from .work import find
+
+if TYPE_CHECKING:
+    from alembic.operations import Operations
+
+
+def resolve_duplicates(operations: Operations, key: Key, policy: Policy, index: str | None) -> None:
+    """Preflight, then dedupe in batches."""
+    if operations.migration_context.as_sql:
+        from .offline import resolve_duplicates as script  # noqa: PLC0415  a script needs no run time
+
+        script(operations, key, policy, options_of(operations.migration_context))
+        return
+    with _running(operations, key) as run:
+        began = time.monotonic()
+        table, work = before_resolve(run, key, policy, index)
+        run.say(
+            f"preflight of {key}: {_count(work.rows, 'row')} to resolve in {_count(work.groups, 'group')} "
+            f"(at most {policy.max_rows} approved), {_ms(began)}"
+        )
+        began = time.monotonic()
+        done = resolve(run, key, policy, table, work)
+        run.say(_resolved(key, done, began))
+
+
+def create_unique_index(operations: Operations, name: str, key: Key, policy: Policy, gate: str) -> None:
+    """Preflight, the build under traffic, verify."""
+    if operations.migration_context.as_sql:
+        from .offline import create_unique_index as script  # noqa: PLC0415  a script needs no run time
+
+        script(operations, name, key)
+        return
+    from .index import build_unique_index  # noqa: PLC0415  the largest part, and only here
+
+    with _running(operations, key) as run:
+        table = before_index(run, name, key, policy)
+
+        def resolve_late() -> int:
+            began = time.monotonic()
+            work = find(run.worker, table, key, policy)
+            check_rows(run, work)
+            done = resolve(run, key, policy, table, work)
+            run.say(_resolved(key, done, began))
+            return done.rows
+
+        began = time.monotonic()
+        build_unique_index(run, name, key, resolve=resolve_late, gate=gate)
+        verify_index(run, name, key)
+        run.say(f"verified {name} on {key}: valid and ready, {_ms(began)} with the build")
+
+
+def drop_unique_index(operations: Operations, name: str, key: Key) -> None:
+    """Preflight, then drop."""
+    if operations.migration_context.as_sql:
+        from .offline import drop_unique_index as script  # noqa: PLC0415  a script needs no run time
+
+        script(operations, name, key)
+        return
+    from .index import drop_unique_index as drop  # noqa: PLC0415  the largest part, and only here
+
+    with _running(operations, key) as run:
+        before_drop(run, key)
+        drop(run, name, key)
+
+
+def restore_duplicates(operations: Operations, key: Key, plan: str) -> None:
+    """Preflight, restore from the journal, verify."""
+    if operations.migration_context.as_sql:
+        from .offline import restore_duplicates as script  # noqa: PLC0415  a script needs no run time
+
+        script(operations, key, plan)
+        return
+    with _running(operations, key) as run:
+        began = time.monotonic()
+        table = before_restore(run, key, plan)
+        done = restore(run, key, plan, table)
+        verify_restored(run, key, plan)
+        for line in done.lines(key):
+            run.say(f"{line}, {_ms(began)}" if line.startswith("restored") else line)
+
+
+@contextmanager
+def _running(operations: Operations, key: Key) -> Iterator[Run]:
+    """A run that no other run on the table disturbs; an error of the driver becomes one message.
+
+    Raises:
+        OperationError: the database refused a statement.
+    """
+    try:
+        with run_of(operations.migration_context, key) as run, one_run(run, key):
+            yield run
+    except psycopg.Error as error:
+        lines = " / ".join(line.strip() for line in str(error).splitlines() if line.strip())
+        raise OperationError(
+            f"the database refused a statement of the vaccination of {key}; what was committed before is journalled",
+            why=f"{lines or type(error).__name__} ({error.sqlstate or 'no SQLSTATE: the connection was lost'})",
+            fix="remove the cause, then run the same command again: it goes on where this one ended",
+        ) from error
+
+
+def _resolved(key: Key, done: Resolved, began: float) -> str:
+    if not done.rows:
+        return f"no duplicates of {key} to resolve, {_ms(began)}"
+    return (
+        f"resolved {_count(done.rows, 'row')} of {key} in {_count(done.batches, 'batch', 'batches')}, "
+        f"locks held {done.slowest_ms:.0f} ms at most, {_ms(began)}"
+    )
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def _ms(began: float) -> str:
+    return f"{(time.monotonic() - began) * 1000:.0f} ms"

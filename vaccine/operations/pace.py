@@ -1,0 +1,86 @@
+"""How many rows a batch takes, and when to rest: locks are held shortly, replicas keep up."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import psycopg
+
+from .errors import BlockedError
+from .run import Run
+
+FIRST_ROWS = 50
+MOST_ROWS = 5000
+LAG_EVERY_S = 1.0
+
+LAG = """
+SELECT application_name, client_addr::text, extract(epoch FROM replay_lag)::float8
+  FROM pg_catalog.pg_stat_replication
+ WHERE state = 'streaming' AND replay_lag IS NOT NULL
+ ORDER BY replay_lag DESC
+ LIMIT 1
+"""
+
+
+@dataclass
+class Pace:
+    """The size of the next batch, learned from how long the last ones held their locks. Times in milliseconds."""
+
+    aim_ms: float
+    rows: int = FIRST_ROWS
+    slowest_ms: float = 0.0
+
+    def learn(self, rows: int, held_ms: float) -> None:
+        """After a batch of `rows` that held its locks for `held_ms`: grow slowly, shrink at once."""
+        self.slowest_ms = max(self.slowest_ms, held_ms)
+        if rows < self.rows and held_ms <= self.aim_ms:
+            return  # the last, short batch says nothing
+        fitting = rows * self.aim_ms / max(held_ms, 0.1)
+        self.rows = int(max(1, min(fitting, self.rows * 1.5, MOST_ROWS)))
+
+
+@dataclass
+class Throttle:
+    """Rests between batches, and waits while a streaming replica replays too late."""
+
+    run: Run
+    looked_at: float = 0.0
+
+    def rest(self) -> None:
+        """Called after each batch.
+
+        Raises:
+            BlockedError: a replica stayed behind for longer than the run may wait.
+        """
+        if self.run.options.pause_ms:
+            time.sleep(self.run.options.pause_ms / 1000)
+        if self.run.options.max_lag_s and time.monotonic() - self.looked_at >= LAG_EVERY_S:
+            self._wait_for_replicas()
+            self.looked_at = time.monotonic()
+
+    def _wait_for_replicas(self) -> None:
+        began = time.monotonic()
+        told = False
+        while (late := slowest_replica(self.run.worker)) and late[1] > self.run.options.max_lag_s:
+            name, lag = late
+            if not told:
+                self.run.say(f"resting: replica {name} replays {lag:.0f} s late (-x vaccine.max_lag_s)")
+                told = True
+            if time.monotonic() - began > max(1, self.run.options.wait_s):
+                raise BlockedError(
+                    f"replica {name} stayed {lag:.0f} s behind; the batches done so far are committed and journalled",
+                    why=f"the run rests while a replica is more than {self.run.options.max_lag_s} s late, "
+                    f"for {self.run.options.wait_s} s at most",
+                    fix="see to the replica and run the same command again, or allow more with -x vaccine.max_lag_s=…",
+                )
+            time.sleep(0.5)
+
+
+def slowest_replica(connection: psycopg.Connection) -> tuple[str, float] | None:
+    """The streaming replica that replays latest, and how late in seconds; None when none is late or none is seen.
+
+    `replay_lag` needs pg_monitor to be seen (manual, section 27.2.4).
+    """
+    row = connection.execute(LAG).fetchone()
+    return (f"{row[0] or '?'} at {row[1] or 'local socket'}", row[2]) if row else None

@@ -1,0 +1,330 @@
+"""All that could stop a run, looked at before anything changes; every reason goes into one message."""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg import sql
+
+from .blockers import named, who_would_block
+from .dedupe import check_rows
+from .errors import DriftedError, PreflightError
+from .journal import has_journal
+from .key import Key, Policy, raw, value
+from .restore import refuse_lost_columns, restorers
+from .run import Run
+from .table import PARTITIONED, Table, read_table
+from .work import Work, find, kept, live_key
+
+ORDINARY = "r"
+WIDE_BYTES = 2600  # a btree entry holds 2704 bytes, its header included (manual, section 64.1)
+
+SERVER = """
+SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('default_transaction_read_only')::boolean,
+       pg_catalog.current_setting('server_version_num')::integer
+"""
+
+PRIVILEGES = """
+SELECT pg_catalog.pg_has_role(c.relowner, 'USAGE'),
+       pg_catalog.has_schema_privilege(c.relnamespace, 'CREATE'),
+       pg_catalog.has_table_privilege(c.oid, 'SELECT'),
+       pg_catalog.has_table_privilege(c.oid, 'UPDATE'),
+       pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMPORARY'),
+       CASE WHEN pg_catalog.to_regnamespace('vaccine') IS NULL
+            THEN pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')
+            ELSE pg_catalog.has_schema_privilege('vaccine', 'USAGE, CREATE') END,
+       pg_catalog.row_security_active(c.oid),
+       current_user::text, pg_catalog.pg_get_userbyid(c.relowner)::text
+  FROM pg_catalog.pg_class c
+ WHERE c.oid = %s
+"""
+
+REPLICA_IDENTITY = """
+SELECT p.pubname::text, c.relreplident::text
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_catalog.pg_publication_tables pt ON pt.schemaname = n.nspname AND pt.tablename = c.relname
+  JOIN pg_catalog.pg_publication p ON p.pubname = pt.pubname AND p.pubupdate
+ WHERE c.oid = %s
+   AND (c.relreplident = 'n'
+        OR c.relreplident = 'd' AND NOT EXISTS (SELECT FROM pg_catalog.pg_index i
+                                                 WHERE i.indrelid = c.oid AND i.indisprimary)
+        OR c.relreplident = 'i' AND NOT EXISTS (SELECT FROM pg_catalog.pg_index i
+                                                 WHERE i.indrelid = c.oid AND i.indisreplident))
+ LIMIT 1
+"""
+
+WIDE_TYPES = """
+SELECT a.attname::text
+  FROM pg_catalog.pg_attribute a
+  JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+ WHERE a.attrelid = %s AND a.attname = ANY (%s) AND NOT a.attisdropped AND t.typlen = -1
+   AND (a.atttypmod < 0 OR a.atttypmod > 600) AND t.typcategory IN ('S', 'U', 'A', 'D')
+   AND pg_catalog.format_type(t.oid, NULL) NOT IN ('numeric')
+"""
+
+
+def before_resolve(run: Run, key: Key, policy: Policy, index: str | None) -> tuple[Table, Work]:
+    """What must hold before a dedupe. Returns the table and the excess rows, found once for all.
+
+    Raises:
+        DriftedError: there are more rows to resolve than approved, or a row kept by hand is gone.
+        PreflightError: any other reason.
+    """
+    table = _table(run, key)
+    reasons = [*_shape(run, table, key, policy), *_privileges(run, table, writes=True)]
+    if index is not None:
+        reasons += _index(run, index, table, key)
+    if reasons:
+        raise refusal(key, reasons)
+    reasons += _width(run, table, key)
+    drift = _kept_rows(run, table, key, policy)
+    work = find(run.worker, table, key, policy)
+    try:
+        check_rows(run, work)
+    except DriftedError as error:
+        drift.append(f"{error.why}; {error.fix}")
+    if drift and run.options.drift != "accept":
+        raise DriftedError(
+            f"{key} is no longer as the plan saw it; nothing was changed",
+            why=_numbered(reasons + drift),
+            fix="look at it again with `vaccine plan`, or accept the database as it is with "
+            "`alembic -x vaccine.drift=accept upgrade …`",
+            reasons=reasons + drift,
+        )
+    if reasons:
+        raise refusal(key, reasons)
+    return table, work
+
+
+def before_index(run: Run, name: str, key: Key, policy: Policy) -> Table:
+    """What must hold before the index is built.
+
+    Raises:
+        PreflightError: every reason why not.
+    """
+    table = _table(run, key)
+    reasons = [*_shape(run, table, key, policy), *_privileges(run, table, writes=True)]
+    reasons += _index(run, name, table, key)
+    reasons = reasons or _width(run, table, key)
+    if reasons:
+        raise refusal(key, reasons)
+    blockers = who_would_block(run.worker, key)
+    if blockers:
+        run.say(f"the build will wait up to {run.options.wait_s} s for: {named(blockers)}")
+    return table
+
+
+def before_drop(run: Run, key: Key) -> None:
+    """What must hold before the index is dropped.
+
+    Raises:
+        PreflightError: every reason why not.
+    """
+    _table(run, key)
+
+
+def before_restore(run: Run, key: Key, plan: str) -> Table:
+    """What must hold before rows are restored.
+
+    Raises:
+        RestoreError: the table lost a column that the journal holds.
+        PreflightError: any other reason; with `-x vaccine.restore=strict`, rows that were changed since.
+    """
+    table = _table(run, key)
+    reasons = _privileges(run, table, writes=True)
+    if reasons:
+        raise refusal(key, reasons)
+    refuse_lost_columns(run, key, plan, table)
+    if run.options.restore == "strict":
+        edited = [row for restorer in restorers(run, key, plan, table) for row in restorer.edited()]
+        if edited:
+            shown = ", ".join(edited[:20]) + (", …" if len(edited) > 20 else "")
+            raise PreflightError(
+                f"{len(edited)} rows of {key} were changed or deleted since they were resolved; nothing was changed",
+                why=f"primary keys {shown}; -x vaccine.restore=strict restores all rows or none",
+                fix="without that option these rows keep their newer values, are listed, and stay in the journal",
+            )
+    return table
+
+
+def refusal(key: Key, reasons: list[str]) -> PreflightError:
+    """One error that lists every reason."""
+    return PreflightError(
+        f"the vaccination of {key} is refused; nothing was changed",
+        why=_numbered(reasons),
+        fix="remove " + ("each cause" if len(reasons) > 1 else "the cause") + ", then run the same command again",
+        reasons=reasons,
+    )
+
+
+def _numbered(reasons: list[str]) -> str:
+    if len(reasons) == 1:
+        return reasons[0]
+    return "".join(f"\n    {number}. {reason}" for number, reason in enumerate(reasons, 1))
+
+
+def _table(run: Run, key: Key) -> Table:
+    """The table; what makes all other questions pointless is refused at once."""
+    row = run.worker.execute(SERVER).fetchone()
+    assert row is not None
+    standby, read_only, version = row
+    reasons = []
+    if standby:
+        reasons.append("this server is a standby, which cannot be written: connect to the primary")
+    if read_only:
+        reasons.append("default_transaction_read_only is on for this role or database: set it off")
+    if version < 130000:
+        reasons.append(f"PostgreSQL {version // 10000} is older than 13, the oldest that Vaccine supports")
+    table = read_table(run.worker, key)
+    if table is None:
+        reasons.append(f"there is no table {key.schema}.{key.table}: the names are as in the catalog, case included")
+    elif table.kind not in {ORDINARY, PARTITIONED}:
+        reasons.append(f"{key.schema}.{key.table} is no table (relkind {table.kind}): name the table beneath it")
+    if reasons or table is None:
+        raise refusal(key, reasons)
+    has_journal(run.worker)
+    return table
+
+
+def _shape(run: Run, table: Table, key: Key, policy: Policy) -> list[str]:
+    """Whether the key and the policy fit the table as it is now."""
+    missing = [name for name in (*key.columns, *policy.assign) if table.column(name) is None]
+    if missing:
+        return [
+            f"the table has no column {', '.join(missing)}: it was changed since the plan; run `vaccine plan` again"
+        ]
+    if not table.primary_key:
+        return ["the table has no primary key, so no row could be found again for its undo: give it one"]
+    reasons = []
+    for name in policy.assign:
+        column = table.column(name)
+        if column is not None and (column.generated or column.identity == "a"):
+            reasons.append(f"column {name} is generated, it cannot be assigned: assign the column that it follows")
+        if name in table.primary_key:
+            reasons.append(f"column {name} is in the primary key, by which rows are found again: assign another one")
+    if not policy.assign:
+        reasons.append("`assign` is empty, so nothing would retire a row")
+    reasons += [
+        f"a primary key in `keep` has {len(row)} parts, the table's has {len(table.primary_key)}"
+        for row in policy.keep
+        if len(row) != len(table.primary_key)
+    ]
+    if reasons:
+        return reasons
+    for what, statement in _probes(table, key, policy):
+        try:
+            run.worker.execute(statement)
+        except psycopg.Error as error:
+            message = str(error).strip().splitlines()[0]
+            reasons.append(f"{what} does not fit the table: {message} ({error.sqlstate})")
+    return reasons
+
+
+def _probes(table: Table, key: Key, policy: Policy) -> list[tuple[str, sql.Composed]]:
+    """Statements that are parsed and planned against the table and touch no row."""
+    order = sql.SQL(", ").join([key.column_list, *(raw(f"{term}\n") for term in policy.survivor)])
+    assignments = sql.SQL(", ").join(
+        sql.SQL("{} = {}").format(sql.Identifier(name), value(to)) for name, to in policy.assign.items()
+    )
+    source = table.source
+    return [
+        ("`where`", sql.SQL("SELECT FROM {} WHERE {} LIMIT 0").format(source, live_key(key))),
+        ("`columns` or `survivor`", sql.SQL("SELECT FROM {} ORDER BY {} LIMIT 0").format(source, order)),
+        ("`assign`", sql.SQL("EXPLAIN UPDATE {} SET {} WHERE FALSE").format(source, assignments)),
+    ]
+
+
+def _privileges(run: Run, table: Table, *, writes: bool) -> list[str]:
+    row = run.worker.execute(PRIVILEGES, (table.oid,)).fetchone()
+    assert row is not None
+    owner, create, select, update, temporary, journal, hidden, user, owner_name = row
+    reasons = []
+    if not owner:
+        reasons.append(f"role {user} does not own the table, which an index needs: run as {owner_name} or a member")
+    if not create:
+        reasons.append(f"role {user} may not create in schema {table.schema}: GRANT CREATE ON SCHEMA to it")
+    if writes and not (select and update):
+        reasons.append(f"role {user} may not SELECT and UPDATE the table: GRANT SELECT, UPDATE to it")
+    if not temporary:
+        reasons.append(f"role {user} may not make temporary tables: GRANT TEMPORARY ON DATABASE to it")
+    if not journal:
+        reasons.append(f"role {user} may not create in schema vaccine, where the journal is: GRANT CREATE to it")
+    if hidden:
+        reasons.append(f"row-level security hides rows from role {user}: run as a role with BYPASSRLS")
+    published = run.worker.execute(REPLICA_IDENTITY, (table.oid,)).fetchone()
+    if published is not None:
+        reasons.append(
+            f"the table is in publication {published[0]} without a replica identity, so that an UPDATE fails (55000): "
+            "ALTER TABLE … REPLICA IDENTITY DEFAULT"
+        )
+    return reasons
+
+
+def _index(run: Run, name: str, table: Table, key: Key) -> list[str]:
+    """Whether an index of that name could be built on the table."""
+    reasons = []
+    if table.kind == PARTITIONED:
+        reasons.append(
+            "the table is partitioned: CREATE INDEX CONCURRENTLY is not possible there, and a unique key must hold the "
+            "partition key: vaccinate each partition, or build the index on each and attach it"
+        )
+    children = run.worker.execute(
+        "SELECT pg_catalog.count(*) FROM pg_catalog.pg_inherits WHERE inhparent = %s", (table.oid,)
+    ).fetchone()
+    if table.kind == ORDINARY and children and children[0]:
+        run.say(f"note: {children[0]} tables inherit from {key.schema}.{key.table}; an index does not cover their rows")
+    if len(name.encode()) > 63:
+        reasons.append(f"the index name {name!r} has {len(name.encode())} bytes, PostgreSQL would cut it at 63")
+    from .index import index_state  # noqa: PLC0415  it imports what this module is imported by
+
+    state = index_state(run.worker, name, key)
+    if state.kind == "other":
+        reasons.append(
+            f"the name {name} is taken in schema {key.schema}: {state.description}: drop or rename that, or "
+            "choose another name in the revision"
+        )
+    return reasons
+
+
+def _width(run: Run, table: Table, key: Key) -> list[str]:
+    """Whether each live key fits a btree entry: the long ones are tried out in a temporary index."""
+    wide = [row[0] for row in run.worker.execute(WIDE_TYPES, (table.oid, list(key.columns)))]
+    if not wide:
+        return []
+    length = sql.SQL(" + ").join(sql.SQL("octet_length({}::text)").format(sql.Identifier(name)) for name in wide)
+    condition = sql.SQL("{} AND {} > {}").format(live_key(key), length, sql.Literal(WIDE_BYTES))
+    try:
+        with run.worker.transaction(force_rollback=True):
+            run.worker.execute(
+                sql.SQL("CREATE TEMPORARY TABLE vaccine_wide AS SELECT {} FROM {} WHERE {}").format(
+                    key.column_list, table.source, condition
+                )
+            )
+            run.worker.execute(sql.SQL("CREATE INDEX ON pg_temp.vaccine_wide ({})").format(key.column_list))
+    except psycopg.errors.ProgramLimitExceeded as error:
+        told = str(error).splitlines()[0]
+        return [f"a live key is too wide for a btree index ({told}): shorten it, or guard a hash of it"]
+    return []
+
+
+def _kept_rows(run: Run, table: Table, key: Key, policy: Policy) -> list[str]:
+    """The rows kept by hand must still be there and live, and no two of one group can both stay."""
+    if not policy.keep:
+        return []
+    chosen = kept(Work(table, key, policy, 0, 0))
+    row = run.worker.execute(
+        sql.SQL(
+            "SELECT count(*), count(*) FILTER (WHERE ({live}) IS TRUE), (SELECT count(*) FROM (SELECT FROM {source}"
+            " WHERE {chosen} AND {live} GROUP BY {columns} HAVING count(*) > 1) AS twice) FROM {source} WHERE {chosen}"
+        ).format(live=live_key(key), source=table.source, chosen=chosen, columns=key.column_list)
+    ).fetchone()
+    assert row is not None
+    there, live, twice = row
+    reasons = []
+    if there < len(policy.keep):
+        reasons.append(f"{len(policy.keep) - there} of the rows kept by hand are gone")
+    if live < there:
+        reasons.append(f"{there - live} of the rows kept by hand are no longer live")
+    if twice:
+        reasons.append(f"{twice} groups hold two rows that are both kept by hand: only one can stay")
+    return reasons

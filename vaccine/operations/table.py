@@ -1,0 +1,97 @@
+"""The shape of the user's table as it is now: what the statements of a run are composed from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from .key import Key
+
+PARTITIONED = "p"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column. `type_name` is SQL that names its type in this session."""
+
+    name: str
+    type_name: str
+    generated: str  # '' | 's' stored | 'v' virtual (18)
+    identity: str  # '' | 'a' always | 'd' by default
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table. `kind` is pg_class.relkind; `primary_key` is empty when there is none."""
+
+    oid: int
+    schema: str
+    name: str
+    kind: str
+    columns: tuple[Column, ...]
+    primary_key: tuple[str, ...]
+
+    @property
+    def relation(self) -> sql.Identifier:
+        """The schema-qualified name."""
+        return sql.Identifier(self.schema, self.name)
+
+    @property
+    def source(self) -> sql.Composable:
+        """What FROM and UPDATE say. An index covers exactly one table: rows of inheriting tables are left out."""
+        return self.relation if self.kind == PARTITIONED else sql.SQL("ONLY {}").format(self.relation)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all columns, in order."""
+        return tuple(column.name for column in self.columns)
+
+    def column(self, name: str) -> Column | None:
+        """The column of that name, or None."""
+        return next((column for column in self.columns if column.name == name), None)
+
+    def free(self, name: str) -> str:
+        """`name`, with underscores behind it until no column of the table is called so."""
+        while name in self.names:
+            name += "_"
+        return name
+
+
+TABLE = """
+SELECT c.oid, c.relkind::text,
+       coalesce((SELECT array_agg(a.attname::text ORDER BY k.place)
+                   FROM pg_catalog.pg_index i
+                  CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place)
+                   JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
+                  WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid AND k.place <= i.indnkeyatts), '{}')
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE n.nspname = %s AND c.relname = %s
+"""
+
+COLUMNS = """
+SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attgenerated::text, a.attidentity::text
+  FROM pg_catalog.pg_attribute a
+ WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped
+ ORDER BY a.attnum
+"""
+
+
+def read_table(connection: psycopg.Connection, key: Key) -> Table | None:
+    """The table of a key as the catalog has it now; None when nothing has that name."""
+    found = connection.execute(TABLE, (key.schema, key.table)).fetchone()
+    if found is None:
+        return None
+    oid, kind, primary_key = found
+    columns = tuple(Column(*row) for row in connection.execute(COLUMNS, (oid,)))
+    return Table(oid, key.schema, key.table, kind, columns, tuple(primary_key))
+
+
+def equal(left: str, left_names: tuple[str, ...], right: str, right_names: tuple[str, ...]) -> sql.Composable:
+    """`left.a = right.x AND left.b = right.y …`."""
+    pairs = zip(left_names, right_names, strict=True)
+    return sql.SQL(" AND ").join(
+        sql.SQL("{} = {}").format(sql.Identifier(left, a), sql.Identifier(right, b)) for a, b in pairs
+    )

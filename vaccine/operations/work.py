@@ -1,0 +1,125 @@
+"""Find the duplicate groups once, into a temporary table that lasts as long as the run's connection.
+
+Temporary, so that a run that was killed leaves nothing: the next one looks again. Grouping is done by the
+window's PARTITION BY, which asks the column's own operator class and collation for equality, as a unique
+index does; `=` would ask the search_path. A row with a NULL in its key is no duplicate for a unique index
+(manual, section 11.6).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from .key import Key, Policy, names, raw
+from .table import Table
+
+WORK = sql.Identifier("pg_temp", "vaccine_work")
+WORK_MEM = "64MB"
+
+
+@dataclass(frozen=True)
+class Work:
+    """The excess rows that were found: numbered 1 to `rows` in primary-key order, each with its survivor."""
+
+    table: Table
+    key: Key
+    policy: Policy
+    rows: int
+    groups: int
+
+    @property
+    def number(self) -> str:
+        """The work table's column with the row's number."""
+        return self.table.free("vaccine_n")
+
+    @property
+    def excess(self) -> tuple[str, ...]:
+        """The work table's columns with the primary key of the excess row."""
+        return tuple(self.table.free(f"vaccine_p{place}") for place, _ in enumerate(self.table.primary_key))
+
+    @property
+    def survivor(self) -> tuple[str, ...]:
+        """The work table's columns with the primary key of the survivor."""
+        return tuple(self.table.free(f"vaccine_s{place}") for place, _ in enumerate(self.table.primary_key))
+
+
+def find(connection: psycopg.Connection, table: Table, key: Key, policy: Policy) -> Work:
+    """Fill the work table with the excess rows of all live duplicate groups as they are now."""
+    work = Work(table, key, policy, 0, 0)
+    with connection.transaction():
+        connection.execute(f"SET LOCAL work_mem = '{WORK_MEM}'")
+        connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(WORK))
+        connection.execute(_find(work))
+        connection.execute(
+            sql.SQL("CREATE UNIQUE INDEX ON {} ({})").format(WORK, sql.Identifier(work.number)),
+        )
+        connection.execute(sql.SQL("ANALYZE {}").format(WORK))
+        row = connection.execute(
+            sql.SQL("SELECT count(*), count(DISTINCT ({})) FROM {}").format(names(work.survivor), WORK)
+        ).fetchone()
+    assert row is not None
+    return Work(table, key, policy, row[0], row[1])
+
+
+def live_key(key: Key) -> sql.Composable:
+    """The condition under which a row counts for the unique index: live, and no NULL in its key."""
+    return sql.SQL("{} AND pg_catalog.num_nulls({}) = 0").format(key.live, key.column_list)
+
+
+def ranking(work: Work, before: sql.Composable | None = None) -> sql.Composable:
+    """The window that puts each group's survivor first: rows kept by hand, then the policy, then the primary key."""
+    partition = work.key.column_list if before is None else sql.SQL("{}, {}").format(before, work.key.column_list)
+    terms = [raw(f"{term}\n") for term in work.policy.survivor]
+    order = sql.SQL(", ").join([sql.SQL("{} DESC").format(kept(work)), *terms, names(work.table.primary_key)])
+    return sql.SQL("PARTITION BY {} ORDER BY {}").format(partition, order)
+
+
+def kept(work: Work) -> sql.Composable:
+    """Whether a row is one that the plan keeps by hand: FALSE or a list of primary keys."""
+    if not work.policy.keep:
+        return sql.SQL("FALSE")
+    types = [
+        column.type_name for name in work.table.primary_key for column in work.table.columns if column.name == name
+    ]
+    rows = [
+        sql.SQL("(") + sql.SQL(", ").join(
+            sql.SQL("CAST({} AS {})").format(sql.Literal(text), raw(type_name))
+            for text, type_name in zip(row, types, strict=True)
+        ) + sql.SQL(")")
+        for row in work.policy.keep
+    ]  # fmt: skip
+    return sql.SQL("(({}) IN ({}))").format(names(work.table.primary_key), sql.SQL(", ").join(rows))
+
+
+def _find(work: Work) -> sql.Composed:
+    primary_key = [sql.Identifier(name) for name in work.table.primary_key]
+    own = [
+        sql.SQL("{} AS {}").format(column, sql.Identifier(alias))
+        for column, alias in zip(primary_key, work.excess, strict=True)
+    ]
+    first = [
+        sql.SQL("first_value({}) OVER ranked AS {}").format(column, sql.Identifier(alias))
+        for column, alias in zip(primary_key, work.survivor, strict=True)
+    ]
+    return sql.SQL(
+        "CREATE TEMPORARY TABLE vaccine_work AS"
+        " SELECT row_number() OVER (ORDER BY {excess})::integer AS {number}, {excess}, {survivor} FROM ("
+        "SELECT {own}, {first}, row_number() OVER ranked AS {place}, {kept} AS {kept_name}"
+        " FROM {source} WHERE {live} WINDOW ranked AS ({ranking})) AS found"
+        " WHERE {place} > 1 AND NOT {kept_name}"
+    ).format(
+        number=sql.Identifier(work.number),
+        excess=names(work.excess),
+        survivor=names(work.survivor),
+        own=sql.SQL(", ").join(own),
+        first=sql.SQL(", ").join(first),
+        place=sql.Identifier("vaccine_place"),
+        kept=kept(work),
+        kept_name=sql.Identifier("vaccine_kept"),
+        source=work.table.source,
+        live=live_key(work.key),
+        ranking=ranking(work),
+    )
