@@ -164,18 +164,18 @@ def _write(scripts: ScriptDirectory, plan: Plan, of: Vaccination, head: str, pla
     """Write one file and check it; with other indents where the template has another one."""
     failure: Exception | None = None
     for indent in INDENTS:
-        before = _files(scripts)
+        before, rev_id = _files(scripts), util.rev_id()
         try:
-            script = _generate(scripts, plan, of, head, place, indent=indent)
+            script = _generate(scripts, plan, of, head, place, indent=indent, rev_id=rev_id)
             _check(script, of)
         except util.CommandError as error:
-            _remove_new(scripts, before)
+            _remove(scripts, before, rev_id)
             raise _unusable(place.alembic_ini, error) from None
         except IndentationError as error:
-            _remove_new(scripts, before)
+            _remove(scripts, before, rev_id)
             failure = error
         except Exception as error:
-            _remove_new(scripts, before)
+            _remove(scripts, before, rev_id)
             if isinstance(error, AlembicEnvironmentError):
                 raise
             raise _unusable(place.alembic_ini, error) from error
@@ -186,11 +186,13 @@ def _write(scripts: ScriptDirectory, plan: Plan, of: Vaccination, head: str, pla
     raise _unusable(place.alembic_ini, failure)
 
 
-def _generate(scripts: ScriptDirectory, plan: Plan, of: Vaccination, head: str, place: Place, *, indent: int) -> Script:
+def _generate(
+    scripts: ScriptDirectory, plan: Plan, of: Vaccination, head: str, place: Place, *, indent: int, rev_id: str
+) -> Script:
     upgrades, downgrades = body(plan, of, indent)
     options: dict[str, Any] = {"version_path": place.version_path} if place.version_path else {}
     script = scripts.generate_revision(
-        util.rev_id(),
+        rev_id,
         message(plan, of),
         head=head,
         upgrades=upgrades,
@@ -231,12 +233,16 @@ def _calls(tree: ast.Module, function: str) -> Iterable[str]:
 
 
 def _files(scripts: ScriptDirectory) -> set[Path]:
-    return {path for folder in scripts.versions for path in Path(folder).rglob("*.py")}
+    """The revision files of the environment, in all its version folders."""
+    folders = scripts.version_locations or [Path(scripts.dir, "versions")]
+    return {path for folder in folders for path in Path(folder).rglob("*.py")}
 
 
-def _remove_new(scripts: ScriptDirectory, before: set[Path]) -> None:
+def _remove(scripts: ScriptDirectory, before: set[Path], rev_id: str) -> None:
+    """Remove the file that we wrote: new, and with our own revision id in it. Anything else is not ours."""
     for path in _files(scripts) - before:
-        path.unlink(missing_ok=True)
+        if rev_id in path.read_text(encoding="utf-8", errors="replace"):
+            path.unlink(missing_ok=True)
 
 
 def _call(name: str, values: Mapping[str, object]) -> str:
