@@ -88,7 +88,7 @@ def restore_duplicates(operations: Operations, key: Key, plan: str) -> None:
     if operations.migration_context.as_sql:
         from .offline import restore_duplicates as script  # noqa: PLC0415  a script needs no run time
 
-        script(operations, key, plan)
+        script(operations, key, plan, options_of(operations.migration_context))
         return
     with _running(operations, key) as run:
         began = time.monotonic()

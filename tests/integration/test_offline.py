@@ -1,0 +1,53 @@
+"""`alembic … --sql` prints a script; psql runs it to the very state that an online run reaches."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.alembic_env import Environment, make_environment, write_revision
+from tests.integration.test_restore import KEY, POLICY, ROWS, TABLE
+from vaccine.demo.server import Server
+
+JOURNAL = """
+SELECT plan, schema_name, table_name, key_columns, predicate, row_count, primary_keys, survivors, outcome, revision,
+       restored_count, kept_rows
+  FROM vaccine.journal ORDER BY batch
+"""
+
+
+def psql(server: Server, url: str, script: str, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(server.bindir / "psql"), "-X", "-q", "-d", url, *options],
+        input=script, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def script_of(environment: Environment, *arguments: str) -> str:
+    return environment.alembic(*arguments, "--sql").stdout
+
+
+@pytest.mark.every_version
+def test_rows_reach_the_state_of_an_online_run(
+    server: Server, database: str, connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    connection.execute(TABLE)
+    first = connection.execute(ROWS).fetchall()
+    environment = make_environment(tmp_path, database)
+    write_revision(environment, KEY, POLICY)
+    environment.alembic("upgrade", "head")
+    online = connection.execute(ROWS).fetchall(), connection.execute(JOURNAL).fetchall()
+    environment.alembic("downgrade", "base")
+    back = connection.execute(JOURNAL).fetchall()
+    connection.execute("DROP SCHEMA vaccine CASCADE")
+
+    up = psql(server, database, script_of(environment, "upgrade", "base:head"), "-v", "ON_ERROR_STOP=1")
+    assert up.returncode == 0, up.stderr
+    assert (connection.execute(ROWS).fetchall(), connection.execute(JOURNAL).fetchall()) == online
+    down = psql(server, database, script_of(environment, "downgrade", "head:base"), "-v", "ON_ERROR_STOP=1")
+    assert down.returncode == 0, down.stderr
+    assert connection.execute(ROWS).fetchall() == first
+    assert connection.execute(JOURNAL).fetchall() == back

@@ -1,0 +1,145 @@
+    v_oid oid := pg_catalog.to_regclass(pg_catalog.format('%I.%I', v_schema, v_table));
+    v_source text;
+    v_pk text[];
+    v_columns text[];
+    v_images text;
+    v_meta text[] := '{}';
+    v_name text;
+    v_batch bigint;
+    v_before bigint;
+    v_found bigint;
+    v_changed bigint;
+    v_there bigint;
+    v_live bigint;
+    v_pk_list text;
+    v_column_list text;
+    v_same text;
+    v_kept text := 'FALSE';
+    v_started timestamptz := pg_catalog.clock_timestamp();
+BEGIN
+    -- The table as it is now.
+    SELECT CASE c.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END || pg_catalog.format('%I.%I', v_schema, v_table)
+      INTO v_source
+      FROM pg_catalog.pg_class c
+     WHERE c.oid = v_oid AND c.relkind IN ('r', 'p');
+    IF v_source IS NULL THEN
+        RAISE EXCEPTION 'vaccine: there is no table %.%; nothing was changed', v_schema, v_table;
+    END IF;
+    SELECT pg_catalog.array_agg(a.attname::text ORDER BY k.place)
+      INTO v_pk
+      FROM pg_catalog.pg_index i
+     CROSS JOIN LATERAL pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place)
+      JOIN pg_catalog.pg_attribute a ON a.attrelid = v_oid AND a.attnum = k.attnum
+     WHERE i.indrelid = v_oid AND i.indisprimary AND i.indisvalid AND k.place <= i.indnkeyatts;
+    IF v_pk IS NULL THEN
+        RAISE EXCEPTION 'vaccine: %.% has no primary key, so no row could be found again for its undo; nothing was changed', v_schema, v_table;
+    END IF;
+    IF pg_catalog.row_security_active(v_oid) THEN
+        RAISE EXCEPTION 'vaccine: row-level security hides rows of %.% from this role; nothing was changed', v_schema, v_table;
+    END IF;
+    SELECT pg_catalog.array_agg(a.attname::text ORDER BY a.attnum)
+      INTO v_columns
+      FROM pg_catalog.pg_attribute a
+     WHERE a.attrelid = v_oid AND a.attnum > 0 AND NOT a.attisdropped;
+    SELECT pg_catalog.string_agg(pg_catalog.quote_ident(u.name), ', ' ORDER BY u.place),
+           pg_catalog.string_agg(pg_catalog.format('t.%I = w.%I', u.name, 'vaccine_p' || u.place - 1), ' AND ' ORDER BY u.place)
+      INTO v_pk_list, v_same
+      FROM pg_catalog.unnest(v_pk) WITH ORDINALITY AS u(name, place);
+    IF v_keep <> '' THEN
+        v_kept := pg_catalog.format('((%s) IN (%s))', v_pk_list, v_keep);
+    END IF;
+
+    -- Writers of the table wait from here to the COMMIT; readers do not. `alembic upgrade` without --sql does without.
+    EXECUTE pg_catalog.format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', v_source);
+
+    -- The duplicate groups: the survivor of each, and the excess rows.
+    EXECUTE pg_catalog.format(
+        'CREATE TEMPORARY TABLE vaccine_work ON COMMIT DROP AS '
+        'SELECT (row_number() OVER (ORDER BY %1$s))::integer AS vaccine_n, %1$s, %2$s FROM ('
+        'SELECT %3$s, %4$s, row_number() OVER ranked AS vaccine_place, %5$s AS vaccine_kept FROM %6$s '
+        'WHERE %7$s AND pg_catalog.num_nulls(%8$s) = 0 '
+        'WINDOW ranked AS (PARTITION BY %8$s ORDER BY %5$s DESC, %9$s, %10$s)) AS found '
+        'WHERE vaccine_place > 1 AND NOT vaccine_kept',
+        (SELECT pg_catalog.string_agg('vaccine_p' || u.place - 1, ', ' ORDER BY u.place) FROM pg_catalog.unnest(v_pk) WITH ORDINALITY AS u(name, place)),
+        (SELECT pg_catalog.string_agg('vaccine_s' || u.place - 1, ', ' ORDER BY u.place) FROM pg_catalog.unnest(v_pk) WITH ORDINALITY AS u(name, place)),
+        (SELECT pg_catalog.string_agg(pg_catalog.format('%I AS %I', u.name, 'vaccine_p' || u.place - 1), ', ' ORDER BY u.place) FROM pg_catalog.unnest(v_pk) WITH ORDINALITY AS u(name, place)),
+        (SELECT pg_catalog.string_agg(pg_catalog.format('first_value(%I) OVER ranked AS %I', u.name, 'vaccine_s' || u.place - 1), ', ' ORDER BY u.place) FROM pg_catalog.unnest(v_pk) WITH ORDINALITY AS u(name, place)),
+        v_kept, v_source, v_live_sql, v_key_list, v_survivor, v_pk_list);
+    SELECT pg_catalog.count(*) INTO v_found FROM pg_temp.vaccine_work;
+    SELECT coalesce(pg_catalog.sum(j.row_count), 0) INTO v_before
+      FROM vaccine.journal j
+     WHERE j.plan = v_plan AND j.schema_name = v_schema AND j.table_name = v_table AND j.key_columns = v_key_columns
+       AND j.predicate IS NOT DISTINCT FROM v_where AND j.outcome = 'resolved';
+    IF v_max_rows IS NOT NULL AND v_before + v_found > v_max_rows THEN
+        RAISE EXCEPTION 'vaccine: %.% has more duplicates than the plan approved; nothing was changed', v_schema, v_table
+            USING DETAIL = pg_catalog.format('%s rows would be resolved, %s were resolved before, max_rows is %s', v_found, v_before, v_max_rows),
+                  HINT = 'run `vaccine plan` again and look at the new duplicates';
+    END IF;
+    IF v_found = 0 THEN
+        DROP TABLE pg_temp.vaccine_work;
+        RETURN;
+    END IF;
+
+    -- The image table for the shape that the table has now.
+    {same_shape}
+    IF v_images IS NULL THEN
+        LOCK TABLE vaccine.image_tables IN SHARE ROW EXCLUSIVE MODE;
+        SELECT 'images_' || coalesce(pg_catalog.max(pg_catalog.substr(i.images, 8)::integer), 0) + 1 INTO v_images
+          FROM vaccine.image_tables i;
+        FOREACH v_name IN ARRAY ARRAY['vaccine_batch', 'vaccine_row', 'vaccine_image'] LOOP
+            WHILE v_name = ANY (v_columns) LOOP
+                v_name := v_name || '_';
+            END LOOP;
+            v_meta := v_meta || v_name;
+        END LOOP;
+        EXECUTE pg_catalog.format(
+            'CREATE TABLE vaccine.%I AS SELECT 0::bigint AS %I, 0::integer AS %I, ''''::text AS %I, %s FROM %s WITH NO DATA',
+            v_images, v_meta[1], v_meta[2], v_meta[3],
+            (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(u.name), ', ' ORDER BY u.place) FROM pg_catalog.unnest(v_columns) WITH ORDINALITY AS u(name, place)),
+            v_source);
+        EXECUTE pg_catalog.format('ALTER TABLE vaccine.%I ADD PRIMARY KEY (%I, %I, %I)', v_images, v_meta[1], v_meta[2], v_meta[3]);
+        EXECUTE pg_catalog.format('REVOKE ALL ON vaccine.%I FROM PUBLIC', v_images);
+        EXECUTE pg_catalog.format('COMMENT ON TABLE vaccine.%I IS %L', v_images,
+            pg_catalog.format('Images of rows of %s.%s, before and after Vaccine changed them.', v_schema, v_table));
+        INSERT INTO vaccine.image_tables VALUES (v_images, v_schema, v_table, v_pk, pg_catalog.now());
+    END IF;
+    SELECT pg_catalog.array_agg(a.attname::text ORDER BY a.attnum) INTO v_meta
+      FROM pg_catalog.pg_attribute a
+     WHERE a.attrelid = pg_catalog.to_regclass('vaccine.' || v_images) AND a.attnum BETWEEN 1 AND 3;
+    SELECT pg_catalog.string_agg(pg_catalog.quote_ident(u.name), ', ' ORDER BY u.place) INTO v_column_list
+      FROM pg_catalog.unnest(v_meta || v_columns) WITH ORDINALITY AS u(name, place);
+
+    -- Old images, resolve, new images, the journal's row.
+    v_batch := pg_catalog.nextval('vaccine.journal_batch_seq');
+    EXECUTE pg_catalog.format('INSERT INTO vaccine.%I (%s) SELECT %s, w.vaccine_n, ''before'', %s FROM pg_temp.vaccine_work AS w JOIN %s AS t ON %s',
+        v_images, v_column_list, v_batch,
+        (SELECT pg_catalog.string_agg(pg_catalog.format('t.%I', u.name), ', ' ORDER BY u.place) FROM pg_catalog.unnest(v_columns) WITH ORDINALITY AS u(name, place)),
+        v_source, v_same);
+    EXECUTE pg_catalog.format('UPDATE %s SET %s WHERE (%s) IN (SELECT %s FROM pg_temp.vaccine_work)', v_source, v_assign, v_pk_list,
+        (SELECT pg_catalog.string_agg('vaccine_p' || u.place - 1, ', ' ORDER BY u.place) FROM pg_catalog.unnest(v_pk) WITH ORDINALITY AS u(name, place)));
+    GET DIAGNOSTICS v_changed = ROW_COUNT;
+    SET CONSTRAINTS ALL IMMEDIATE;
+    EXECUTE pg_catalog.format(
+        'WITH after AS (INSERT INTO vaccine.%I AS %I (%s) SELECT %s, w.vaccine_n, ''after'', %s '
+        'FROM pg_temp.vaccine_work AS w JOIN %s AS t ON %s RETURNING (%s AND pg_catalog.num_nulls(%s) = 0) IS TRUE AS live) '
+        'SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE live) FROM after',
+        v_images, v_table, v_column_list, v_batch,
+        (SELECT pg_catalog.string_agg(pg_catalog.format('t.%I', u.name), ', ' ORDER BY u.place) FROM pg_catalog.unnest(v_columns) WITH ORDINALITY AS u(name, place)),
+        v_source, v_same, v_live_sql, v_key_list)
+       INTO v_there, v_live;
+    IF v_changed <> v_found OR v_there <> v_found OR v_live <> 0 THEN
+        RAISE EXCEPTION 'vaccine: resolving does not retire the rows of %.%; nothing was changed', v_schema, v_table
+            USING DETAIL = pg_catalog.format('of %s rows %s were updated, %s are still there, %s of these are still live', v_found, v_changed, v_there, v_live),
+                  HINT = 'a trigger or a rule undoes the update, or the assignment does not end the predicate';
+    END IF;
+    EXECUTE pg_catalog.format(
+        'INSERT INTO vaccine.journal (batch, revision, plan, schema_name, table_name, key_columns, predicate, images, row_count, '
+        'started_at, resolved_at, outcome, primary_keys, survivors) SELECT %s, %L, %L, %L, %L, %L, %L, %L, %s, %L, '
+        'pg_catalog.clock_timestamp(), ''resolved'', pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(%s) ORDER BY vaccine_n), '
+        'pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(%s) ORDER BY vaccine_n) FROM pg_temp.vaccine_work',
+        v_batch, v_revision, v_plan, v_schema, v_table, v_key_columns, v_where, v_images, v_found, v_started,
+        (SELECT pg_catalog.string_agg('vaccine_p' || u.place - 1 || '::text', ', ' ORDER BY u.place) FROM pg_catalog.unnest(v_pk) WITH ORDINALITY AS u(name, place)),
+        (SELECT pg_catalog.string_agg('vaccine_s' || u.place - 1 || '::text', ', ' ORDER BY u.place) FROM pg_catalog.unnest(v_pk) WITH ORDINALITY AS u(name, place)));
+    DROP TABLE pg_temp.vaccine_work;
+    RAISE NOTICE 'vaccine: resolved % rows of %.%', v_found, v_schema, v_table;
+END
