@@ -1,0 +1,147 @@
+"""The main job from end to end, with the real commands: there, back and there again, byte for byte."""
+
+import json
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.commands import Shell
+from tests.dumps import rows_dump, schema_dump, whole_dump
+from vaccine.demo.server import Server
+
+LONG = "ü" * 31 + "x"  # 63 bytes
+HOSTILE = [
+    # schema, table, key column, lifecycle column, live value
+    ('sch"ema', "Ta'ble %s", 'ke"y %', "select", "o'pen"),
+    ("MiXed Case", "order", "user", "naïve\ncolumn", 'o"pen %s {x} \\'),
+    (LONG, LONG, LONG, "status", "öffen"),
+]
+
+
+def name_of(*parts: str) -> str:
+    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+
+
+@pytest.fixture
+def shell(tmp_path: Path, database: str) -> Shell:
+    made = Shell(tmp_path, database)
+    made.vaccine("init")
+    return made
+
+
+@pytest.mark.every_version
+def test_the_audits_database_there_and_back(tmp_path: Path, server: Server, audit_database: str) -> None:
+    shell = Shell(tmp_path, audit_database)
+    shell.vaccine("init")
+    before = whole_dump(server, audit_database)
+    audit = json.loads(shell.vaccine("audit", "--format", "json").stdout)
+    high = [each for each in audit["findings"] if each["priority"] == "high"]
+    assert [(each["table"], each["columns"], each["live_excess_rows"]) for each in high] == [
+        ("system_issues", ["violation_hash"], 2)
+    ]
+    planned = shell.vaccine("plan", "-o", "plan.json").stdout
+    assert "keep    id 3896" in planned
+    assert "resolve id 3994" in planned
+    assert "keep    id 3884" in planned
+    assert "resolve id 3999" in planned
+    assert whole_dump(server, audit_database) == before
+    shell.vaccine("revision", "plan.json")
+    assert whole_dump(server, audit_database) == before
+
+    shell.alembic("upgrade", "head")
+    after = whole_dump(server, audit_database)
+    changed = {table for table, digest in after[1].items() if digest != before[1][table]}
+    assert changed == {"public.system_issues"}
+    with psycopg.connect(audit_database) as connection:
+        rows = connection.execute(
+            "SELECT id, status FROM system_issues WHERE id IN (3896, 3994, 3884, 3999) ORDER BY id"
+        )
+        assert rows.fetchall() == [(3884, "open"), (3896, "open"), (3994, "resolved"), (3999, "resolved")]
+    second = shell.vaccine("plan").stdout
+    assert "The plan is empty" in second
+    again = json.loads(shell.vaccine("audit", "--format", "json").stdout)
+    assert not [each for each in again["findings"] if each["priority"] == "high"]
+
+    shell.alembic("downgrade", "base")
+    assert whole_dump(server, audit_database) == before
+    shell.alembic("upgrade", "head")
+    assert whole_dump(server, audit_database) == after
+
+
+@pytest.mark.every_version
+@pytest.mark.parametrize("names", HOSTILE, ids=["quotes", "mixed-case-newline", "63-bytes"])
+def test_hostile_names_there_and_back(shell: Shell, server: Server, database: str, names: tuple[str, ...]) -> None:
+    schema, table, key, lifecycle, live = names
+    identifiers = {
+        name: sql.Identifier(value) for name, value in zip(("s", "k", "l"), (schema, key, lifecycle), strict=True)
+    }
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE SCHEMA {s}").format(**identifiers))
+        connection.execute(
+            sql.SQL("CREATE TABLE {t} (id int PRIMARY KEY, {k} text, {l} text, note text)").format(
+                t=sql.Identifier(schema, table), **identifiers
+            )
+        )
+        connection.execute(
+            sql.SQL("INSERT INTO {t} SELECT i, 'k' || (i % 7), CASE WHEN i > 14 THEN 'old' ELSE {live} END, 'n' || i"
+                    " FROM generate_series(1, 21) AS i").format(t=sql.Identifier(schema, table), live=live)
+        )  # fmt: skip
+    before = whole_dump(server, database)
+    quoted = sql.Identifier(lifecycle).as_string()
+    shell.vaccine(
+        "plan", name_of(schema, table, key), "--where", f"{quoted} = {sql.Literal(live).as_string()}",
+        "--assign", f"{lifecycle}=it's \"done\" %", "-o", "plan.json",
+    )  # fmt: skip
+    shell.vaccine("revision", "plan.json")
+    shell.alembic("upgrade", "head")
+    with psycopg.connect(database) as connection:
+        counts = connection.execute(
+            sql.SQL("SELECT {l}, count(*) FROM {t} GROUP BY 1 ORDER BY 2, 1").format(
+                t=sql.Identifier(schema, table), **identifiers
+            )
+        ).fetchall()
+    assert sorted(counts) == sorted([(live, 7), ('it\'s "done" %', 7), ("old", 7)])
+    second = shell.vaccine(
+        "plan", name_of(schema, table, key), "--where", f"{quoted} = {sql.Literal(live).as_string()}"
+    )
+    assert "The plan is empty" in second.stdout
+    shell.alembic("downgrade", "base")
+    assert whole_dump(server, database) == before
+    shell.alembic("upgrade", "head")
+    assert whole_dump(server, database) != before
+
+
+def test_a_script_for_psql_ends_in_the_same_state(shell: Shell, server: Server, database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("CREATE TABLE issues (id int PRIMARY KEY, hash text, status text)")
+        connection.execute("INSERT INTO issues SELECT i, 'h' || i % 5, 'open' FROM generate_series(1, 10) AS i")
+    before = whole_dump(server, database)
+    shell.vaccine("plan", "issues.hash", "--where", "status = 'open'", "--assign", "status=resolved", "-o", "plan.json")
+    shell.vaccine("revision", "plan.json")
+    script = shell.alembic("upgrade", "head", "--sql").stdout
+    (shell.folder / "up.sql").write_text(script)
+    (shell.folder / "up.sql").chmod(0o644)
+    back = shell.alembic("downgrade", "head:base", "--sql").stdout
+    shell.alembic("upgrade", "head")
+    online = (schema_dump(server, database), rows_dump(database))
+    shell.alembic("downgrade", "base")
+    assert whole_dump(server, database) == before
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA vaccine CASCADE")
+    psql(server, database, script)
+    assert (schema_dump(server, database), rows_dump(database)) == online
+    assert "The plan is empty" in shell.vaccine("plan", "issues.hash", "--where", "status = 'open'").stdout
+    psql(server, database, back)
+    assert whole_dump(server, database) == before
+
+
+def psql(server: Server, url: str, script: str) -> None:
+    import subprocess
+
+    done = subprocess.run(
+        [str(server.bindir / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", url],
+        input=script, text=True, capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
