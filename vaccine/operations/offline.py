@@ -98,7 +98,7 @@ def create_unique_index(operations: Operations, name: str, key: Key) -> None:
     columns = {"v_columns text[]": list(key.columns)}
     build = text(index_statement(name, key)).rstrip().rstrip(";")
     build = build.replace("INDEX CONCURRENTLY ", "INDEX CONCURRENTLY IF NOT EXISTS ", 1)
-    _script(operations, key, [_do(words, _file("check_name.sql")), f"{build};"], f"build {name}; writers go on")
+    _script(operations, key, [_do(words, _file("check_name.sql")), f"{build}\n;"], f"build {name}; writers go on")
     operations.migration_context.impl.static_output(_do({**words, **columns}, _file("check_index.sql")))
 
 

@@ -7,7 +7,7 @@ from psycopg import sql
 
 from .blockers import named, who_would_block
 from .dedupe import check_rows
-from .errors import DriftedError, PreflightError
+from .errors import DriftedError, PreflightError, RestoreError
 from .journal import has_journal
 from .key import Key, Policy, raw, value
 from .restore import refuse_lost_columns, restorers
@@ -127,8 +127,9 @@ def before_restore(run: Run, key: Key, plan: str) -> Table:
     """What must hold before rows are restored.
 
     Raises:
-        RestoreError: the table lost a column that the journal holds.
-        PreflightError: any other reason; with `-x vaccine.restore=strict`, rows that were changed since.
+        RestoreError: the table lost a column that the journal holds; with `-x vaccine.restore=strict`, too, rows that
+            were changed since.
+        PreflightError: any other reason.
     """
     table = _table(run, key)
     reasons = _privileges(run, table, writes=True)
@@ -139,7 +140,7 @@ def before_restore(run: Run, key: Key, plan: str) -> Table:
         edited = [row for restorer in restorers(run, key, plan, table) for row in restorer.edited()]
         if edited:
             shown = ", ".join(edited[:20]) + (", …" if len(edited) > 20 else "")
-            raise PreflightError(
+            raise RestoreError(
                 f"{len(edited)} rows of {key} were changed or deleted since they were resolved; nothing was changed",
                 why=f"primary keys {shown}; -x vaccine.restore=strict restores all rows or none",
                 fix="without that option these rows keep their newer values, are listed, and stay in the journal",
