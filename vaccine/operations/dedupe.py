@@ -114,6 +114,16 @@ class Resolver:
         self.done.slowest_ms = max(self.done.slowest_ms, pace.slowest_ms)
         return resolved + self._skipped_rows(throttle)
 
+    def statements(self, chosen: list[int]) -> tuple[tuple[str, sql.Composable], ...]:
+        """The statements of one batch in their order, for a dry run: what each is for, and its SQL."""
+        return (
+            ("lock the excess rows", self._lock(0, len(chosen), skip=True)),
+            ("see under the lock that they are excess still", self._check(chosen)),
+            ("write the old images", self._image(0, chosen, "before")),
+            ("resolve", self._update(chosen)),
+            ("write the new images", self._image(0, chosen, "after")),
+        )
+
     def _skipped_rows(self, throttle: Throttle) -> int:
         """One transaction for each row that was locked by another session; this waits for it, under lock_timeout."""
         resolved, number = 0, 0

@@ -211,6 +211,10 @@ class Restorer:
         ).fetchall()
         return ["/".join(map(str, row[0])) for row in rows]
 
+    def statement(self, places: list[int], columns: Sequence[str]) -> sql.Composed:
+        """The statement that puts the old values back, for a dry run."""
+        return self._update(places, columns)
+
     def _with_retries(self, action: Callable[[], float]) -> float:
         table = self.images.table
         what = f"restore rows of {table.schema}.{table.name}; those done so far are committed"

@@ -52,7 +52,7 @@ def find(connection: psycopg.Connection, table: Table, key: Key, policy: Policy)
     with connection.transaction():
         connection.execute(f"SET LOCAL work_mem = '{WORK_MEM}'")
         connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(WORK))
-        connection.execute(_find(work))
+        connection.execute(find_statement(work))
         connection.execute(
             sql.SQL("CREATE UNIQUE INDEX ON {} ({})").format(WORK, sql.Identifier(work.number)),
         )
@@ -94,7 +94,8 @@ def kept(work: Work) -> sql.Composable:
     return sql.SQL("(({}) IN ({}))").format(names(work.table.primary_key), sql.SQL(", ").join(rows))
 
 
-def _find(work: Work) -> sql.Composed:
+def find_statement(work: Work) -> sql.Composed:
+    """The statement that fills the work table."""
     primary_key = [sql.Identifier(name) for name in work.table.primary_key]
     own = [
         sql.SQL("{} AS {}").format(column, sql.Identifier(alias))

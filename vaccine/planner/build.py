@@ -64,7 +64,12 @@ def build(connection: psycopg.Connection, finding: Finding, choices: Choices, gr
         afterwards=(),
         fingerprint=fingerprint(target, counted),
     )
-    return replace(draft, up=steps.up(draft), down=steps.down(draft), afterwards=afterwards.describe(connection, draft))
+    return replace(
+        draft,
+        up=steps.up(connection, draft),
+        down=steps.down(connection, draft),
+        afterwards=afterwards.describe(connection, draft),
+    )
 
 
 def _readable(target: Target) -> Target:

@@ -1,113 +1,90 @@
-"""The steps of a vaccination and of its undo: the SQL, the lock that each statement takes, what it blocks.
+"""The steps of a vaccination and of its undo: each statement, the lock that it takes, what it blocks.
 
-The statements are those that the revision's operations send, with the batch's own bookkeeping left out; a test
-compares them with what a real upgrade sends. Lock modes: manual, section 13.3.1 and each command's page.
+The statements come from the run time itself, so that the dry run and the real one share their SQL.
+Lock modes: manual, section 13.3.1 and each command's page.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import psycopg
 
-from psycopg import sql
-
-from vaccine.finding import Expression, Scalar
+from vaccine.finding import Expression
 from vaccine.locks import LockMode
+from vaccine.operations import describe
+from vaccine.operations.key import Key, Policy
 from vaccine.plan import Statement, Step, Vaccination
 
+LOCKS = {
+    "find the duplicate groups, once": LockMode.ACCESS_SHARE,
+    "lock the excess rows": LockMode.ROW_SHARE,
+    "see under the lock that they are excess still": LockMode.ACCESS_SHARE,
+    "write the old images": LockMode.ACCESS_SHARE,
+    "resolve": LockMode.ROW_EXCLUSIVE,
+    "write the new images": LockMode.ACCESS_SHARE,
+    "put the old values back": LockMode.ROW_EXCLUSIVE,
+    "build the index": LockMode.SHARE_UPDATE_EXCLUSIVE,
+    "drop the index": LockMode.SHARE_UPDATE_EXCLUSIVE,
+}
+GATE = {
+    "auto": "a build that meets a new duplicate is repeated; after three, a gate trigger keeps new ones out meanwhile",
+    "always": "a gate trigger goes up first (SHARE ROW EXCLUSIVE for some ms) and comes down at the end",
+    "never": "a build that meets a new duplicate is repeated; no gate trigger",
+}
 
-def up(of: Vaccination) -> tuple[Step, ...]:
+
+def up(connection: psycopg.Connection, of: Vaccination) -> tuple[Step, ...]:
     """What `alembic upgrade` does, in order."""
-    resolving = _resolve(of) if of.fingerprint.excess_rows else ()
+    index = describe.build_statement(connection, of.index_name, _key(of))
     return (
-        Step("preflight", (), "reads the catalog and counts the duplicates again; refuses, with every reason, if anything drifted"),
-        *resolving,
         Step(
-            "index",
-            (Statement(index_sql(of), LockMode.SHARE_UPDATE_EXCLUSIVE, "once; reads the table twice, waits for open writers"),),
-            _gate_note(of),
+            "preflight", (), "reads the catalog, counts the duplicates again, refuses with every reason if it drifted"
         ),
+        *_resolving(connection, of),
+        Step("index", (_statement(index, "once; reads the table twice and waits for open writers"),), GATE[of.gate]),
         Step("verify", (), "the index is valid and as planned, no live duplicate is left, journal and counts agree"),
-    )  # fmt: skip
+    )
 
 
-def down(of: Vaccination) -> tuple[Step, ...]:
+def down(connection: psycopg.Connection, of: Vaccination) -> tuple[Step, ...]:
     """What `alembic downgrade` does, in order."""
-    drop = sql.SQL("DROP INDEX CONCURRENTLY {}").format(sql.Identifier(of.schema, of.index_name)).as_string()
-    steps = [Step("drop", (Statement(drop, LockMode.SHARE_UPDATE_EXCLUSIVE, "once; waits for sessions that use it"),))]
-    if of.fingerprint.excess_rows:
-        steps.append(_restore(of))
+    drop = describe.drop_statement(connection, of.index_name, _key(of))
+    steps = [Step("drop", (_statement(drop, "once; waits for sessions that use the table"),))]
+    if _resolvable(of):
+        columns = [name for name, _ in of.assign]
+        restore = describe.restore_statement(connection, _key(of), columns, of.fingerprint.excess_rows)
+        note = (
+            "a row that nobody changed since equals its old image byte for byte; a changed one keeps its edit, listed"
+        )
+        steps.append(Step("restore", (_statement(restore, "each batch"),), note))
     return tuple(steps)
 
 
-def index_sql(of: Vaccination) -> str:
-    """The CREATE INDEX of the vaccination."""
-    statement = sql.SQL("CREATE UNIQUE INDEX CONCURRENTLY {} ON {} ({})").format(
-        sql.Identifier(of.index_name), _table(of), _names(of.columns)
-    )
-    return statement.as_string() + (f" WHERE {of.where}" if of.where else "")
-
-
-def _resolve(of: Vaccination) -> tuple[Step, ...]:
-    key = _names(of.primary_key).as_string()
-    live = _live(of)
-    find = (
-        f"CREATE TEMPORARY TABLE vaccine_work AS SELECT {key}, first_value(…) OVER ranked AS survivor"
-        f" FROM {_table(of).as_string()} WHERE {live}"
-        f" WINDOW ranked AS (PARTITION BY {_names(of.columns).as_string()} ORDER BY {', '.join(of.survivor)})"
-    )
-    rows = f"({key}) IN (the batch)"
-    lock = f"SELECT {key} FROM {_table(of).as_string()} WHERE {rows} AND {live} ORDER BY {key} FOR NO KEY UPDATE"
-    update = f"UPDATE {_table(of).as_string()} SET {_assignments(of)} WHERE {rows}"
+def _resolving(connection: psycopg.Connection, of: Vaccination) -> tuple[Step, ...]:
+    if not _resolvable(of):
+        return ()
+    found = describe.dedupe_statements(connection, _key(of), _policy(of), of.fingerprint.excess_rows)
     return (
-        Step("find", (Statement(find, LockMode.ACCESS_SHARE, "once"),), "the duplicate groups, found once"),
+        Step("find", (_statement(found[0], "once"),), "the duplicate groups, found once, into a temporary table"),
         Step(
             "resolve",
-            (
-                Statement(lock, LockMode.ROW_SHARE, "each batch; locks only the excess rows"),
-                Statement("INSERT INTO vaccine.images_… SELECT old images", LockMode.ACCESS_SHARE, "each batch"),
-                Statement(update, LockMode.ROW_EXCLUSIVE, "each batch"),
-                Statement("INSERT INTO vaccine.images_… SELECT new images", LockMode.ACCESS_SHARE, "each batch"),
-            ),
-            "one transaction a batch, of about 25 ms; old images are written before the rows change",
+            tuple(_statement(each, f"each batch, {each.purpose}") for each in found[1:]),
+            "one transaction a batch, of about 25 ms; the journal is written in it, before the rows change",
         ),
     )
 
 
-def _restore(of: Vaccination) -> Step:
-    columns = ", ".join(f"{sql.Identifier(name).as_string()} = old.…" for name, _ in of.assign)
-    update = f"UPDATE {_table(of).as_string()} SET {columns} WHERE the row is still as Vaccine left it"
-    return Step(
-        "restore",
-        (Statement(update, LockMode.ROW_EXCLUSIVE, "each batch"),),
-        "every row that nobody changed since equals its old image, byte for byte; changed ones keep their edit and are listed",
-    )
+def _resolvable(of: Vaccination) -> bool:
+    return bool(of.fingerprint.excess_rows and of.primary_key and of.assign)
 
 
-def _gate_note(of: Vaccination) -> str:
-    if of.gate == "always":
-        return "a gate trigger goes up first and comes down at the end: CREATE TRIGGER takes SHARE ROW EXCLUSIVE for some ms"
-    if of.gate == "never":
-        return "a build that meets a new duplicate is repeated; no gate trigger"
-    return "a build that meets a new duplicate is repeated; after three, a gate trigger keeps new ones out meanwhile"
+def _statement(of: describe.Described, note: str) -> Statement:
+    return Statement(of.sql, LOCKS[of.purpose], note)
 
 
-def _assignments(of: Vaccination) -> str:
-    parts = (sql.SQL("{} = {}").format(sql.Identifier(name), _value(value)) for name, value in of.assign)
-    return sql.SQL(", ").join(parts).as_string()
+def _key(of: Vaccination) -> Key:
+    return Key(of.schema, of.table, of.columns, of.where)
 
 
-def _value(of: Scalar | Expression) -> sql.Composable:
-    return sql.SQL(of.sql) if isinstance(of, Expression) else sql.Literal(of)
-
-
-def _live(of: Vaccination) -> str:
-    nulls = " AND ".join(f"{sql.Identifier(name).as_string()} IS NOT NULL" for name in of.columns)
-    return of.where if of.where and nulls in of.where else f"({of.where}) AND {nulls}" if of.where else nulls
-
-
-def _table(of: Vaccination) -> sql.Identifier:
-    return sql.Identifier(of.schema, of.table)
-
-
-def _names(columns: Sequence[str]) -> sql.Composed:
-    return sql.SQL(", ").join(map(sql.Identifier, columns))
+def _policy(of: Vaccination) -> Policy:
+    assign = {name: {"sql": value.sql} if isinstance(value, Expression) else value for name, value in of.assign}
+    return Policy(of.survivor, assign, of.keep, of.max_rows, "")

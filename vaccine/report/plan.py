@@ -95,8 +95,14 @@ def _steps(steps: tuple[Step, ...], width: int) -> Iterator[str]:
             f"{number}. {step.title}: {step.note}" if step.note else f"{number}. {step.title}", width, "   "
         )
         for statement in step.statements:
-            yield f"      {statement.sql};"
-            yield from _wrapped(f"-- {statement.lock}: {statement.lock.blocks}; {statement.note}", width, "      ")
+            yield from _wrapped(f"-- {statement.note}: {statement.lock}, {statement.lock.blocks}", width, "      ")
+            yield from _sql(statement.sql)
+
+
+def _sql(text: str) -> Iterator[str]:
+    """A statement, not wrapped: a line break inside a literal would change it. Its own breaks are kept, indented."""
+    for number, line in enumerate(f"{text};".splitlines()):
+        yield f"{'      ' if number == 0 else '        '}{line.strip()}"
 
 
 def _hazards(of: Vaccination, width: int) -> Iterator[str]:

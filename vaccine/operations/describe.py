@@ -1,0 +1,71 @@
+"""The statements that a run would send, composed by the very code that sends them: for the dry run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from .dedupe import Resolved, Resolver
+from .index import index_statement
+from .journal import META, Images
+from .key import Key, Policy
+from .options import Options
+from .restore import Restorer
+from .run import Run
+from .table import read_table
+from .work import Work, find_statement
+
+SHOWN = 3  # work numbers that stand for a whole batch
+
+
+@dataclass(frozen=True)
+class Described:
+    """One statement: what it is for, and its SQL, ready to read."""
+
+    purpose: str
+    sql: str
+
+
+def dedupe_statements(connection: psycopg.Connection, key: Key, policy: Policy, rows: int) -> tuple[Described, ...]:
+    """Finding the groups, then one batch; `rows` is the number of excess rows. Reads the catalog only.
+
+    The image table's number is not known before the run, and stands as images_1; a batch of many rows is
+    shown by its first three.
+    """
+    table = read_table(connection, key)
+    assert table is not None
+    work = Work(table, key, policy, rows, 0)
+    images = Images("images_1", (table.free(META[0]), table.free(META[1]), table.free(META[2])), table)
+    resolver = Resolver(_dry(connection), work, images, Resolved())
+    chosen = list(range(1, min(rows, SHOWN) + 1))
+    found = [Described("find the duplicate groups, once", find_statement(work).as_string(connection))]
+    found += [Described(purpose, statement.as_string(connection)) for purpose, statement in resolver.statements(chosen)]
+    return tuple(found)
+
+
+def restore_statement(connection: psycopg.Connection, key: Key, columns: Sequence[str], rows: int) -> Described:
+    """Putting the old values of one batch back."""
+    table = read_table(connection, key)
+    assert table is not None
+    images = Images("images_1", (table.free(META[0]), table.free(META[1]), table.free(META[2])), table)
+    restorer = Restorer(_dry(connection), images, key, 1, rows, 0)
+    places = list(range(1, min(rows, SHOWN) + 1))
+    return Described("put the old values back", restorer.statement(places, columns).as_string(connection))
+
+
+def build_statement(connection: psycopg.Connection, name: str, key: Key) -> Described:
+    """The index."""
+    return Described("build the index", index_statement(name, key).as_string(connection))
+
+
+def drop_statement(connection: psycopg.Connection, name: str, key: Key) -> Described:
+    """The way back of the index."""
+    statement = sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(sql.Identifier(key.schema, name))
+    return Described("drop the index", statement.as_string(connection))
+
+
+def _dry(connection: psycopg.Connection) -> Run:
+    return Run("", Options(), lambda: connection, connection)
