@@ -124,11 +124,40 @@ class Catalog:
     skipped: tuple[tuple[str, int], ...] = field(default=())  # (why, how many tables) left out by default
     flows: tuple[Flow, ...] = ()
     choices: tuple[Choices, ...] = ()
+    activity: tuple[str, str] | None = None  # (schema, name) of directus_activity, where the role may read it
+    statements: tuple[str, str] | None = None  # (schema, name) of the view pg_stat_statements
 
     @cached_property
     def by_name(self) -> dict[tuple[str, str], Table]:
         """The tables by (schema, name)."""
         return {(table.schema, table.name): table for table in self.tables}
+
+    @cached_property
+    def partitions(self) -> dict[tuple[str, str], list[Table]]:
+        """The direct partitions of each partitioned table, by its (schema, name)."""
+        found: dict[tuple[str, str], list[Table]] = {}
+        for table in self.tables:
+            if table.partition_of is not None:
+                found.setdefault(table.partition_of, []).append(table)
+        return found
+
+    def rows_estimate(self, table: Table) -> float | None:
+        """The planner's estimate of a table's rows, its partitions together; None when nothing is known."""
+        parts = self.partitions.get((table.schema, table.name))
+        if not parts:
+            return table.rows_estimate
+        known = [self.rows_estimate(part) for part in parts]
+        return sum(rows for rows in known if rows is not None) if any(rows is not None for rows in known) else None
+
+    @cached_property
+    def unique_by_columns(self) -> dict[frozenset[str | None], list[tuple[Table, Index]]]:
+        """The valid unique indexes other than primary keys, partitions left out, by their key columns."""
+        found: dict[frozenset[str | None], list[tuple[Table, Index]]] = {}
+        for table in self.tables:
+            for index in table.indexes:
+                if index.unique and index.valid and not index.primary and table.partition_of is None:
+                    found.setdefault(frozenset(index.columns), []).append((table, index))
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,3 +83,4 @@ class Finding:
     lifecycle: Lifecycle | None = None
     siblings: tuple[str, ...] = ()  # indexes of other tables that guard the same key as it should be
     details: tuple[tuple[str, object], ...] = ()  # further evidence for reports, JSON-able
+    accepted: str | None = None  # why a person accepted it, from the configuration

@@ -19,7 +19,10 @@ STATUS = re.compile(r"(^|_)(status|state|stage|lifecycle|phase|lifecycle_status)
 LIVE_FLAG = re.compile(r"^(is_|row_)?(current|active|latest|live|enabled|valid|open|newest|most_recent)(_flag)?$")
 CURRENT_FLAG = re.compile(r"^(is_|row_)?(current|latest|newest|most_recent)(_flag)?$")
 _GONE = "deleted|archived|removed|obsolete|superseded|replaced|retired|discarded|trashed|destroyed"
-_OVER = "closed|resolved|ended|revoked|cancell?ed|deactivated|disabled|voided|withdrawn|invalidated|unpublished|expired|inactive"
+_OVER = (
+    "closed|resolved|ended|revoked|cancell?ed|deactivated|disabled|voided|withdrawn|invalidated|unpublished|expired|"
+    "inactive"
+)
 DEAD_FLAG = re.compile(rf"^(is_|was_|has_been_)?({_GONE}|historical|{_OVER})(_flag)?$")
 ENDED_AT = re.compile(rf"^({_GONE}|{_OVER})_?(at|on|date|time|ts|timestamp)?$|^(date|time|ts)_({_GONE}|{_OVER})$")
 GONE = re.compile(rf"(^|_)({_GONE}|historical)(_|$)")
@@ -135,10 +138,10 @@ def _predicate(
     plain = _from_plain_index(table, columns)
     if plain and (history or _form(table.by_name[plain[0][0].column]) != "status"):
         return plain
-    return _from_values(catalog, table, columns, values, history=history) or plain_or_none(plain, history=history)
+    return _from_values(catalog, table, columns, values, history=history) or _for_history(plain, history=history)
 
 
-def plain_or_none(
+def _for_history(
     found: tuple[Predicate, tuple[str, ...]] | None, *, history: bool
 ) -> tuple[Predicate, tuple[str, ...]]:
     """A partial index alone does not limit a key that no retired row repeats."""
@@ -157,27 +160,9 @@ def siblings(catalog: Catalog, table: Table, columns: tuple[str, ...]) -> tuple[
     """Unique indexes of other tables on columns of the same names: the pattern to follow."""
     return tuple(
         (other, index)
-        for other in _by_key_columns(catalog).get(frozenset(columns), ())
-        if other is not table and other.partition_of is None
-        for index in other.indexes
-        if index.unique and not index.primary and index.valid and set(index.columns) == set(columns)
+        for other, index in catalog.unique_by_columns.get(frozenset(columns), ())
+        if (other.schema, other.name) != (table.schema, table.name)
     )
-
-
-def _by_key_columns(catalog: Catalog) -> Mapping[frozenset[str | None], list[Table]]:
-    """Tables by the columns of their unique indexes; made once for a catalog."""
-    known = _INDEXED.get(id(catalog))
-    if known is None or known[0] is not catalog:
-        found: dict[frozenset[str | None], list[Table]] = {}
-        for table in catalog.tables:
-            for key in {frozenset(index.columns) for index in table.indexes if index.unique and not index.primary}:
-                found.setdefault(key, []).append(table)
-        _INDEXED.clear()
-        known = _INDEXED[id(catalog)] = (catalog, found)
-    return known[1]
-
-
-_INDEXED: dict[int, tuple[Catalog, dict[frozenset[str | None], list[Table]]]] = {}
 
 
 def _from_sibling(catalog: Catalog, table: Table, columns: tuple[str, ...]) -> tuple[Predicate, tuple[str, ...]] | None:

@@ -1,55 +1,144 @@
-"""Writers as the database itself shows them: flows, functions, and what the statistics counted."""
+"""Writers as the database itself shows them: flows, activity, functions, statements, statistics, grants."""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import psycopg
+from psycopg import sql
 
 from vaccine.catalog import Catalog, Table
 from vaccine.finding import Writer
+from vaccine.reader import Reader, question
 
-_INSERT = re.compile(
-    r"\b(?:insert\s+into|merge\s+into)\s+(?:only\s+)?((?:\"(?:[^\"]|\"\")+\"|[\w$]+)(?:\s*\.\s*(?:\"(?:[^\"]|\"\")+\"|[\w$]+))?)",
-    re.IGNORECASE,
-)
-FEW_INSERTS = 100
+_NAME = r'(?:"(?:[^"]|"")+"|[\w$]+)'
+_INSERT = re.compile(rf"\b(?:insert|merge)\s+into\s+(?:only\s+)?({_NAME}(?:\s*\.\s*{_NAME})?)", re.IGNORECASE)
+_PART = re.compile(_NAME)
+MANY_INSERTS = 100  # from here on the statistics speak of a writer rather than of somebody's hands
+ACTIVITY_TIMEOUT_MS = 5000
+SHOWN = 5  # writers of one kind for one table
+
+Spot = tuple[str, str]
+Writers = Mapping[Spot, tuple[Writer, ...]]
+
+
+@dataclass
+class _Found:
+    """Writers while they are gathered, and where a bare table name may be."""
+
+    places: Mapping[str, list[Spot]]
+    writers: dict[Spot, list[Writer]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, table: str, schema: str | None, writer: Writer) -> None:
+        for spot in self.places.get(table, ()):
+            known = self.writers[spot]
+            if schema in {None, spot[0]} and sum(other.kind == writer.kind for other in known) < SHOWN:
+                known.append(writer)
 
 
 def tables_inserted(text: str) -> tuple[tuple[str | None, str], ...]:
     """The (schema or None, table) that INSERT or MERGE statements in a text name."""
     found = []
     for match in _INSERT.finditer(text):
-        parts = [part.strip() for part in re.findall(r'"(?:[^"]|"")+"|[\w$]+', match.group(1))]
+        parts = _PART.findall(match.group(1))
         names = [part[1:-1].replace('""', '"') if part.startswith('"') else part.lower() for part in parts]
         found.append((names[0], names[1]) if len(names) == 2 else (None, names[0]))
     return tuple(dict.fromkeys(found))
 
 
-def observed_writers(catalog: Catalog) -> Mapping[tuple[str, str], tuple[Writer, ...]]:
-    """Writers by (schema, table), the surest first."""
-    named: dict[str, list[tuple[str, str]]] = defaultdict(list)
+def observe(reader: Reader, catalog: Catalog) -> tuple[Writers, tuple[str, ...]]:
+    """Writers by (schema, table), the surest first, and what could not be seen."""
+    places: dict[str, list[Spot]] = defaultdict(list)
     for table in catalog.tables:
-        named[table.name].append((table.schema, table.name))
-    found: dict[tuple[str, str], list[Writer]] = defaultdict(list)
+        places[table.name].append((table.schema, table.name))
+    found = _Found(places)
+    _flows(catalog, found)
+    unknowns = [*_activity(reader, catalog, found), *_statements(reader, catalog, found)]
+    _functions(catalog, found)
+    _statistics(catalog, found)
+    _grants(reader, catalog, found)
+    if catalog.in_recovery:
+        unknowns.append("inserts: a standby keeps no table statistics of its primary; audit the primary for those")
+    return {spot: tuple(writers) for spot, writers in found.writers.items()}, tuple(unknowns)
+
+
+def filled_by_trigger(writers: tuple[Writer, ...]) -> bool:
+    """Whether a trigger function inserts into the table and nothing surer does."""
+    functions = [writer for writer in writers if writer.kind in {"function", "flow", "activity"}]
+    return bool(functions) and all(writer.evidence.startswith("trigger") for writer in functions)
+
+
+def _flows(catalog: Catalog, found: _Found) -> None:
     for flow in catalog.flows:
-        for spot in named.get(flow.table, ()):
-            evidence = f"active Directus flow with an operation of type {flow.operation}"
-            found[spot].append(Writer("flow", flow.name, confidence=0.9, evidence=evidence))
+        evidence = f"active Directus flow, operation {flow.operation}"
+        found.add(flow.table, None, Writer("flow", flow.name, confidence=0.9, evidence=evidence))
+
+
+def _activity(reader: Reader, catalog: Catalog, found: _Found) -> list[str]:
+    if catalog.activity is None:
+        return []
+    query = sql.SQL(question("directus_activity")).format(activity=sql.Identifier(*catalog.activity))
+    try:
+        with reader.block(ACTIVITY_TIMEOUT_MS):
+            rows = reader.rows(query)
+    except psycopg.Error as error:
+        return [f"writers in directus_activity: not read ({_first_line(error)})"]
+    for table, agent, items, last in rows:
+        evidence = f"{items:,} items created through Directus, last {last:%Y-%m-%d}"
+        found.add(table, None, Writer("activity", agent, confidence=0.9, evidence=evidence))
+    return []
+
+
+def _statements(reader: Reader, catalog: Catalog, found: _Found) -> list[str]:
+    if catalog.statements is None:
+        return []
+    query = sql.SQL(question("statements")).format(statements=sql.Identifier(*catalog.statements))
+    try:
+        with reader.block(ACTIVITY_TIMEOUT_MS):
+            rows = reader.rows(query)
+    except psycopg.Error as error:
+        return [f"writers in pg_stat_statements: not read ({_first_line(error)})"]
+    for text, calls in rows:
+        for schema, table in tables_inserted(text):
+            words = " ".join(text.split())
+            short = words if len(words) <= 80 else words[:77] + "..."
+            found.add(table, schema, Writer("statement", short, confidence=0.9, evidence=f"called {calls:,} times"))
+    return []
+
+
+def _functions(catalog: Catalog, found: _Found) -> None:
     for function in catalog.functions:
         kind = "trigger function" if function.trigger else "function"
-        for schema, name in tables_inserted(function.body):
-            for spot in named.get(name, ()):
-                if schema in {None, spot[0]}:
-                    full = f"{function.schema}.{function.name}"
-                    found[spot].append(Writer("function", full, confidence=0.8, evidence=f"{kind} that inserts"))
+        for schema, table in tables_inserted(function.body):
+            name = f"{function.schema}.{function.name}"
+            found.add(table, schema, Writer("function", name, confidence=0.8, evidence=f"{kind} that inserts"))
+
+
+def _statistics(catalog: Catalog, found: _Found) -> None:
+    since = f"since {catalog.stats_reset_at[:10]}" if catalog.stats_reset_at else "since the statistics began"
     for table in catalog.tables:
         if table.inserts:
-            found[table.schema, table.name].append(_statistics(table, catalog.stats_reset_at))
-    return {spot: tuple(writers) for spot, writers in found.items()}
+            confidence = 0.5 if _beyond_a_load(table) else 0.2
+            evidence = f"{table.inserts:,} rows inserted {since}"
+            writer = Writer("statistics", "inserts", confidence=confidence, evidence=evidence)
+            found.add(table.name, table.schema, writer)
 
 
-def _statistics(table: Table, reset_at: str | None) -> Writer:
-    since = f"since {reset_at[:10]}" if reset_at else "since the statistics began"
-    confidence = 0.5 if (table.inserts or 0) >= FEW_INSERTS else 0.2
-    return Writer("statistics", "inserts", confidence=confidence, evidence=f"{table.inserts:,} rows inserted {since}")
+def _beyond_a_load(table: Table) -> bool:
+    """Whether the inserts are more than a handful."""
+    return (table.inserts or 0) >= MANY_INSERTS
+
+
+def _grants(reader: Reader, catalog: Catalog, found: _Found) -> None:
+    with reader.block():
+        rows = dict(reader.rows(question("grants")))
+    for table in catalog.tables:
+        for role in rows.get(table.oid, ()):
+            found.add(table.name, table.schema, Writer("role", role, confidence=0.1, evidence="may INSERT"))
+
+
+def _first_line(error: psycopg.Error) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -43,6 +43,7 @@ class Facts:
     coverage: Coverage
     every: Counts | None = None
     live: Counts | None = None
+    sample: Counts | None = None
     writers: Sequence[Writer] = ()
     siblings: Sequence[str] = ()
     filled_by_trigger: bool = False
@@ -63,6 +64,8 @@ def judge(facts: Facts) -> Judgement:
     invalid = tuple(_invalid(name, enforces=enforces) for name, enforces in facts.coverage.invalid)
     if facts.live and facts.live.groups:
         return Judgement(Priority.HIGH, _raised(facts.score, 2.0), (_damage(facts), *invalid, *_pattern(facts)))
+    if facts.sample and facts.sample.groups and not facts.live:
+        return Judgement(Priority.HIGH, _raised(facts.score, 1.0), (_sampled_damage(facts.sample), *invalid))
     priority, reasons = _undamaged(facts)
     if invalid and priority is Priority.LOW:
         priority = Priority.MEDIUM
@@ -87,7 +90,9 @@ def _log(facts: Facts) -> tuple[str, ...]:
 
 def _intentional(facts: Facts) -> tuple[str, ...]:
     """Keys that repeat in most rows group on purpose: nobody looks for *the* row by them."""
-    every, live = facts.every, facts.live
+    every, live, sample = facts.every, facts.live, facts.sample
+    if sample and not live and sample.rows >= ENOUGH_ROWS and sample.distinct < KEY_SHARE * sample.rows:
+        return (f"groups rows on purpose: {sample.distinct:,} distinct in a sample of {sample.rows:,} rows",)
     if every is None or facts.siblings or every.rows - every.nulls < ENOUGH_ROWS:
         return ()
     if every.distinct >= KEY_SHARE * (every.rows - every.nulls):
@@ -125,6 +130,12 @@ def _damage(facts: Facts) -> str:
     return f"{groups}, {live.excess:,} row{'s' if live.excess > 1 else ''} too many; no unique index"
 
 
+def _sampled_damage(sample: Counts) -> str:
+    return (
+        f"at least {sample.groups:,} live duplicate groups: seen in a sample of {sample.rows:,} rows; no unique index"
+    )
+
+
 def _invalid(name: str, *, enforces: bool) -> str:
     if enforces:
         return f"index {name} is INVALID but ready: it rejects new duplicates, yet ON CONFLICT cannot use it"
@@ -132,7 +143,7 @@ def _invalid(name: str, *, enforces: bool) -> str:
 
 
 def _pattern(facts: Facts) -> tuple[str, ...]:
-    return (f"the right pattern exists: {facts.siblings[0]}",) if facts.siblings else ()
+    return (f"{facts.siblings[0]} has the right pattern",) if facts.siblings else ()
 
 
 def _listed(writers: Sequence[Writer]) -> str:

@@ -20,9 +20,10 @@ Parameters = Sequence[Any] | Mapping[str, Any] | None
 
 # SET TRANSACTION READ ONLY holds inside a savepoint too, until it ends (manual, SQL SET TRANSACTION).
 # row_security = off makes a query fail that a policy would silently filter (manual, section 5.9).
-BEGIN = (
-    "SET TRANSACTION READ ONLY; SET LOCAL row_security = off; SET LOCAL lock_timeout = '2s'; SET LOCAL jit = off; "
-    "SET LOCAL statement_timeout = {}"
+BEGIN = "SET TRANSACTION READ ONLY"
+LIMITS = (
+    "SELECT pg_catalog.set_config('row_security', 'off', true), pg_catalog.set_config('lock_timeout', '2s', true),"
+    " pg_catalog.set_config('jit', 'off', true), pg_catalog.set_config('statement_timeout', %s, true)"
 )
 
 
@@ -41,23 +42,23 @@ class Reader:
     def block(self, timeout_ms: int = 0) -> Iterator[None]:
         """One READ ONLY transaction; `timeout_ms` bounds each statement in it, 0 does not."""
         with self.connection.transaction(force_rollback=True):
-            self.connection.execute(sql.SQL(BEGIN).format(sql.Literal(max(0, int(timeout_ms)))))
-            self.statements += 5
+            self.run(BEGIN)
+            self.rows(LIMITS, (str(max(0, timeout_ms)),))
             yield
 
-    def rows(self, query: str | sql.Composable, parameters: Parameters = None) -> list[tuple[Any, ...]]:
+    def rows(self, query: str | sql.SQL | sql.Composed, parameters: Parameters = None) -> list[tuple[Any, ...]]:
         """All rows of one query, as tuples. Call it inside a block."""
         self.statements += 1
-        text = sql.SQL(query) if isinstance(query, str) else query  # type: ignore[arg-type]
+        text = query.encode() if isinstance(query, str) else query
         with self.connection.cursor(row_factory=tuple_row) as cursor:
             return cursor.execute(text, parameters).fetchall()
 
     def run(self, statement: str) -> None:
         """A statement that sets something for the block and returns nothing."""
         self.statements += 1
-        self.connection.execute(sql.SQL(statement))  # type: ignore[arg-type]
+        self.connection.execute(statement.encode())
 
-    def row(self, query: str | sql.Composable, parameters: Parameters = None) -> tuple[Any, ...]:
+    def row(self, query: str | sql.SQL | sql.Composed, parameters: Parameters = None) -> tuple[Any, ...]:
         """The one row of a query that has one."""
         return self.rows(query, parameters)[0]
 

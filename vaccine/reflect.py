@@ -6,7 +6,6 @@ number (manual, section 53: pg_index.indkey, pg_constraint.conkey).
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from sys import intern
@@ -20,6 +19,12 @@ from vaccine.predicate import columns_in
 from vaccine.reader import Reader, question
 
 Row = tuple[Any, ...]
+_DIRECTUS = {
+    "directus_flows": {"id", "name", "status"},
+    "directus_operations": {"flow", "type", "options"},
+    "directus_fields": {"collection", "field", "options"},
+    "directus_activity": {"action", "collection", "item", "user", "user_agent", "timestamp"},
+}
 
 
 @dataclass
@@ -41,13 +46,14 @@ def reflect(reader: Reader, *, with_frameworks: bool = False) -> Catalog:
     """
     with reader.block():
         reader.run("SET LOCAL search_path = pg_catalog")  # so that the catalog prints every other schema's name
-        version, number, database, recovery, extensions, reset = reader.row(question("server"))
+        version, number, database, recovery, extensions, reset, statements = reader.row(question("server"))
         table_rows = reader.rows(question("tables"))
         parts = _columns(reader, {row[0]: (row[1], row[2]) for row in table_rows})
         _constraints(reader.rows(question("constraints")), parts, {row[0]: (row[1], row[2]) for row in table_rows})
         _indexes(_index_rows(reader, number), parts)
         functions = tuple(Function(*row) for row in reader.rows(question("functions")))
-        flows, choices = _directus(reader, table_rows, parts)
+        readable = _directus_tables(table_rows, parts)
+        flows, choices = _directus(reader, readable)
     kept, skipped = _select(table_rows, with_frameworks=with_frameworks)
     relations = {row[0]: (row[1], row[2]) for row in table_rows}
     return Catalog(
@@ -62,6 +68,8 @@ def reflect(reader: Reader, *, with_frameworks: bool = False) -> Catalog:
         skipped=skipped,
         flows=flows,
         choices=choices,
+        activity=readable.get("directus_activity"),
+        statements=(statements, "pg_stat_statements") if statements else None,
     )
 
 
@@ -125,7 +133,7 @@ def _columns(reader: Reader, relations: dict[int, tuple[str, str]]) -> _Parts:
                 comment,
                 nulls,
                 distinct,
-            )  # fmt: skip
+            )
         )
     return parts
 
@@ -183,25 +191,26 @@ def _constraints(rows: list[Row], parts: _Parts, relations: dict[int, tuple[str,
             ]
 
 
-def _directus(reader: Reader, table_rows: list[Row], parts: _Parts) -> tuple[tuple[Flow, ...], tuple[Choices, ...]]:
-    """Flows and field choices, where the database is Directus's and the role may read them."""
-    wanted = {
-        "directus_flows": {"id", "name", "status"},
-        "directus_operations": {"flow", "type", "options"},
-        "directus_fields": {"collection", "field", "options"},
-    }
+def _directus_tables(table_rows: list[Row], parts: _Parts) -> dict[str, tuple[str, str]]:
+    """The tables of Directus that the role may read and that have the columns we ask for."""
     found = {}
     for row in table_rows:
-        columns = {column.name for column in parts.columns.get(row[0], ())}
-        if row[2] in wanted and row[10] and not row[9] and wanted[row[2]] <= columns:
-            found[row[2]] = sql.Identifier(row[1], row[2])
+        wanted = _DIRECTUS.get(row[2])
+        if wanted and row[10] and not row[9] and wanted <= {column.name for column in parts.columns.get(row[0], ())}:
+            found[row[2]] = (row[1], row[2])
+    return found
+
+
+def _directus(reader: Reader, readable: dict[str, tuple[str, str]]) -> tuple[tuple[Flow, ...], tuple[Choices, ...]]:
+    """Flows that create items, and the choices that fields offer."""
+    named = {name: sql.Identifier(*place) for name, place in readable.items()}
     flows: tuple[Flow, ...] = ()
     choices: tuple[Choices, ...] = ()
-    if {"directus_flows", "directus_operations"} <= set(found):
+    if {"directus_flows", "directus_operations"} <= set(named):
         query = sql.SQL(question("directus_flows"))
-        rows = reader.rows(query.format(flows=found["directus_flows"], operations=found["directus_operations"]))
+        rows = reader.rows(query.format(flows=named["directus_flows"], operations=named["directus_operations"]))
         flows = tuple(Flow(*row) for row in rows if row[0])
-    if "directus_fields" in found:
-        rows = reader.rows(sql.SQL(question("directus_choices")).format(fields=found["directus_fields"]))
+    if "directus_fields" in named:
+        rows = reader.rows(sql.SQL(question("directus_choices")).format(fields=named["directus_fields"]))
         choices = tuple(Choices(row[0], row[1], tuple(row[2])) for row in rows if row[2])
     return flows, choices

@@ -32,18 +32,18 @@ def command(
     fail_on: str | None,
 ) -> int:
     """Find the logical keys that no unique index guards. Read-only."""
-    from vaccine.audit import AuditSettings, run_audit  # noqa: PLC0415  --help must not pay for it
-    from vaccine.connect import read_only, resolve_url  # noqa: PLC0415
+    from vaccine.audit import AuditSettings, run_audit
+    from vaccine.connect import read_only, resolve_url
 
     settings = AuditSettings(schemas=schemas, data=not structure_only, with_frameworks=with_frameworks)
     with read_only(resolve_url(url, alembic_ini)) as connection:
         audit = run_audit(connection, settings)
     if form == "json":
-        from vaccine.report import json  # noqa: PLC0415
+        from vaccine.report import json
 
         click.echo(json.render(audit))
     else:
-        from vaccine.report import table  # noqa: PLC0415
+        from vaccine.report import table
 
         table.show(audit, console(), everything=everything)
     gate = GATES[: GATES.index(fail_on) + 1] if fail_on else ()

@@ -24,6 +24,16 @@ def render(audit: Audit) -> str:
             "tables_audited": audit.tables_audited,
             "tables_left_out": [{"why": why, "tables": tables} for why, tables in catalog.skipped],
             "unknowns": list(audit.unknowns),
+            "invalid_indexes": [
+                {
+                    "schema": index.schema,
+                    "table": index.table,
+                    "name": index.name,
+                    "unique": index.unique,
+                    "enforces": index.unique and index.ready,
+                }
+                for index in audit.invalid_indexes
+            ],
             "findings": [finding_object(finding) for finding in audit.findings],
         },
         indent=2,
@@ -50,6 +60,7 @@ def finding_object(finding: Finding) -> dict[str, Any]:
         "unknowns": list(finding.unknowns),
         "siblings": list(finding.siblings),
         "lifecycle": _lifecycle(finding.lifecycle),
+        "accepted": finding.accepted,
         "details": dict(finding.details),
     }
 

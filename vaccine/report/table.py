@@ -22,7 +22,7 @@ STYLE = {
 OPEN = (Priority.HIGH, Priority.MEDIUM, Priority.LOW)
 
 
-def show(audit: Audit, console: Any, *, everything: bool = False) -> None:  # noqa: ANN401  a rich console
+def show(audit: Audit, console: Any, *, everything: bool = False) -> None:
     """Print the audit; guarded, intentional and log keys are counted, or listed with `everything`."""
     shown = [finding for finding in audit.findings if everything or finding.priority in OPEN]
     if shown:

@@ -1,0 +1,80 @@
+"""SQL text in tokens: enough to find column names, literals, casts and operators in an expression."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+Token = tuple[str, str]  # kind (string, name, number, cast, operator, mark) and text
+
+_TOKEN = re.compile(
+    r"""\s*(?:
+      (?P<string>[Ee]'(?:[^'\\]|''|\\.)*'|'(?:[^']|'')*')
+    | (?P<name>"(?:[^"]|"")+"|[^\W\d][\w$]*)
+    | (?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)
+    | (?P<cast>::)
+    | (?P<operator><>|!=|<=|>=|[-+*/<>=~!@\#%^&|?]+)
+    | (?P<mark>[()\[\],.:;])
+    )""",
+    re.VERBOSE,
+)
+TYPE_WORDS = {"varying", "precision", "with", "without", "time", "zone"}
+
+
+def tokenize(text: str) -> list[Token]:
+    """The tokens of an expression; a character that fits nothing is a mark of its own."""
+    found, position, end = [], 0, len(text.rstrip())
+    while position < end:
+        match = _TOKEN.match(text, position)
+        if match is None or match.lastgroup is None:
+            found.append(("mark", text[position]))
+            position += 1
+            continue
+        found.append((match.lastgroup, match.group(match.lastgroup)))
+        position = match.end()
+    return found
+
+
+def unquote(word: str) -> str:
+    """The name that an identifier stands for: quoted as it is, unquoted in lower case."""
+    return word[1:-1].replace('""', '"') if word.startswith('"') else word.lower()
+
+
+def after_type(tokens: list[Token], position: int) -> tuple[int, str]:
+    """The position behind a type's name that starts at `position`, and the name without modifiers."""
+    words: list[str] = []
+    while position < len(tokens):
+        kind, value = tokens[position]
+        if kind == "name" and (not words or words[-1] == "." or value in TYPE_WORDS):
+            words.append(unquote(value))
+        elif value == "." and words:
+            words.append(value)
+        else:
+            break
+        position += 1
+    if position < len(tokens) and tokens[position][1] == "(":
+        while position < len(tokens) and tokens[position][1] != ")":
+            position += 1
+        position += 1
+    array = ""
+    while position + 1 < len(tokens) and tokens[position][1] == "[" and tokens[position + 1][1] == "]":
+        position, array = position + 2, "[]"
+    return position, "".join(words if "." in words else [" ".join(words)]) + array
+
+
+def columns_in(text: str, known: Collection[str]) -> tuple[str, ...]:
+    """The columns among `known` that an expression reads, in its order."""
+    found: dict[str, None] = {}
+    tokens = tokenize(text)
+    position = 0
+    while position < len(tokens):
+        kind, value = tokens[position]
+        if kind == "cast":
+            position = after_type(tokens, position + 1)[0]
+            continue
+        called = position + 1 < len(tokens) and tokens[position + 1][1] == "(" and not value.startswith('"')
+        name = unquote(value)
+        if kind == "name" and not called and name in known:
+            found[name] = None
+        position += 1
+    return tuple(found)
