@@ -8,7 +8,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
-from vaccine.errors import RefusedError, UsageError
+from vaccine.errors import UsageError
 from vaccine.finding import Assignment, Finding
 from vaccine.plan import Vaccination
 from vaccine.planner import afterwards, steps
@@ -18,7 +18,7 @@ from vaccine.planner.groups import Counted, Selection, count_groups, read_groups
 from vaccine.planner.hazards import Session, Situation, hazards
 from vaccine.planner.naming import index_name
 from vaccine.planner.request import Choices, refuse_bad_sql, refuse_unknown_columns
-from vaccine.planner.target import Target, name_taken, read_target
+from vaccine.planner.target import Target, name_taken, read_target, refuse_unreadable
 from vaccine.sql import query
 
 UNBOUNDED = {"text", "character varying", "bytea", "jsonb"}
@@ -30,9 +30,10 @@ def build(connection: psycopg.Connection, finding: Finding, choices: Choices, gr
 
     Raises:
         UnknownKeyError, PredicateError, UsageError: the key or a choice does not fit the table.
-        RefusedError: the role may not read the table.
+        PermissionDeniedError: the role may not read the table.
     """
-    target = _readable(read_target(connection, finding.schema, finding.table))
+    target = read_target(connection, finding.schema, finding.table)
+    refuse_unreadable(target)
     selection, assign = _chosen(connection, target, finding, choices)
     countable = bool(target.primary_key)
     counted = count_groups(connection, selection) if countable else _count_without_key(connection, selection)
@@ -70,16 +71,6 @@ def build(connection: psycopg.Connection, finding: Finding, choices: Choices, gr
         down=steps.down(connection, draft),
         afterwards=afterwards.describe(connection, draft),
     )
-
-
-def _readable(target: Target) -> Target:
-    if not target.may_select:
-        raise RefusedError(
-            f"this role may not read {target.schema}.{target.table}",
-            why="without SELECT the duplicates cannot be counted",
-            fix=f"GRANT SELECT on it, or plan as {target.owner}",
-        )
-    return target
 
 
 def _chosen(

@@ -16,7 +16,7 @@ from vaccine.planfile import with_id
 from vaccine.planner.build import build
 from vaccine.planner.fingerprint import fix_text_form
 from vaccine.planner.request import Choices, KeyName, locate, refuse_bad_sql, refuse_unknown_columns
-from vaccine.planner.target import read_target
+from vaccine.planner.target import read_target, refuse_unreadable
 
 
 def make_plan(
@@ -62,6 +62,7 @@ def _named(
     """The finding of one named key; None, with a note, when the database guards it already."""
     schema = locate(connection, key)
     target = read_target(connection, schema, key.table)
+    refuse_unreadable(target)
     refuse_unknown_columns(target, key.columns)
     refuse_bad_sql(connection, target, choices.where or None, choices.survivor or ())
     finding = audit_key(connection, settings, (schema, key.table), key.columns, choices.where)

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from vaccine.errors import UnknownKeyError
+from vaccine.errors import PermissionDeniedError, UnknownKeyError
 from vaccine.sql import query
 
 
@@ -121,6 +121,20 @@ def read_target(connection: psycopg.Connection, schema: str, table: str) -> Targ
         indexes = tuple(TargetIndex(**each) for each in cursor.execute(query("plan_indexes"), oid))
         triggers = tuple(TargetTrigger(**each) for each in cursor.execute(query("plan_triggers"), oid))
     return Target(schema=schema, table=table, columns=columns, indexes=indexes, triggers=triggers, **row)
+
+
+def refuse_unreadable(target: Target) -> None:
+    """Refuse a table that the role may not read.
+
+    Raises:
+        PermissionDeniedError: without SELECT nothing can be counted.
+    """
+    if not target.may_select:
+        raise PermissionDeniedError(
+            f"this role may not read {target.schema}.{target.table}",
+            why="without SELECT the duplicates cannot be counted",
+            fix=f"GRANT SELECT on it, or plan as {target.owner}",
+        )
 
 
 def name_taken(connection: psycopg.Connection, schema: str, name: str) -> Mapping[str, Any] | None:
