@@ -44,6 +44,13 @@ SELECT DISTINCT images
  ORDER BY images
 """
 
+PRUNED = """
+SELECT count(*), coalesce(sum(row_count - restored_count), 0)
+  FROM vaccine.journal
+ WHERE plan = %s AND schema_name = %s AND table_name = %s AND key_columns = %s
+   AND predicate IS NOT DISTINCT FROM %s AND outcome = 'pruned'
+"""
+
 KEPT = """
 SELECT j.primary_keys -> (k.place - 1)
   FROM vaccine.journal j CROSS JOIN LATERAL unnest(j.kept_rows) AS k (place)
@@ -150,7 +157,7 @@ def journalled(connection: psycopg.Connection, table: Table, images: str, primar
 
 
 def refuse_lost_columns(run: Run, key: Key, plan: str, table: Table) -> None:
-    """Refuse when a column that the journal holds is gone from the table or has another type.
+    """Refuse when a column that the journal holds is gone or has another type, or when the images were pruned.
 
     Raises:
         RestoreError: it is so; nothing was changed.
@@ -158,6 +165,13 @@ def refuse_lost_columns(run: Run, key: Key, plan: str, table: Table) -> None:
     if not has_journal(run.worker):
         return
     where = (plan, key.schema, key.table, list(key.columns), key.where)
+    pruned = run.worker.execute(PRUNED, where).fetchone()
+    if pruned and pruned[0]:
+        raise RestoreError(
+            f"{pruned[1]} rows of {key} cannot be restored: their images were pruned; nothing was changed",
+            why=f"`vaccine journal prune` removed {pruned[0]} batches of plan {plan} before they were restored",
+            fix="to go back without these rows, take op.restore_duplicates out of the revision's downgrade()",
+        )
     for (images,) in run.worker.execute(IMAGE_TABLES, where).fetchall():
         lost = run.worker.execute(LOST, {"table": table.oid, "images": images}).fetchall()
         if not lost:

@@ -1,0 +1,111 @@
+"""`vaccine journal`: what was changed, restored, left alone; and the removal of old images."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from vaccine.cli.common import console, say, url_option
+from vaccine.connect import connect, read_only, resolve_url
+from vaccine.history import Batch, Change, batches, changes, prunable, prune
+
+
+def format_option(function: Any) -> Any:
+    """`--format`: a table for people, or JSON."""
+    choice = click.Choice(["table", "json"])
+    return click.option("--format", "form", type=choice, default="table", show_default=True)(function)
+
+
+@click.group(invoke_without_command=True)
+@url_option
+@format_option
+@click.pass_context
+def command(context: click.Context, url: str | None, form: str) -> None:
+    """List what Vaccine changed: one line for each batch. `show` and `prune` do more."""
+    context.obj = {"url": url, "form": form}
+    if context.invoked_subcommand is not None:
+        return
+    with read_only(resolve_url(url)) as connection:
+        found = list(batches(connection))
+    if form == "json":
+        click.echo(json.dumps([_as_json(batch) for batch in found], indent=2, default=str, ensure_ascii=False))
+    elif not found:
+        say("the journal is empty: no row of this database was changed by Vaccine")
+    else:
+        _print_batches(found)
+
+
+@command.command()
+@click.argument("batch", type=int)
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="Rows to show at most.")
+@url_option
+@format_option
+@click.pass_context
+def show(context: click.Context, batch: int, limit: int, url: str | None, form: str) -> None:
+    """Show what changed in the rows of one BATCH, column by column."""
+    form = context.obj["form"] if form == "table" else form
+    with read_only(resolve_url(url or context.obj["url"])) as connection:
+        found = list(changes(connection, batch, limit))
+    if form == "json":
+        click.echo(json.dumps([asdict(change) for change in found], indent=2, ensure_ascii=False))
+    else:
+        _print_changes(found)
+
+
+@command.command("prune")
+@click.option(
+    "--plan", help="Remove the images of this plan, even if that ends its undo. Default: only what is restored."
+)
+@click.option("--older-than-days", "days", type=click.IntRange(0), default=0, help="Only batches older than this.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@url_option
+@click.pass_context
+def prune_command(context: click.Context, plan: str | None, days: int, url: str | None, *, yes: bool) -> None:
+    """Remove old images of rows. The journal keeps its counts and primary keys."""
+    with connect(resolve_url(url or context.obj["url"])) as connection:
+        chosen = prunable(connection, plan, days)
+        if not chosen.batches:
+            say(
+                "nothing to prune: no batch is restored in full" if plan is None else f"nothing to prune of plan {plan}"
+            )
+            return
+        warning = f"; {chosen.losing_undo} of them can NOT be restored afterwards" if chosen.losing_undo else ""
+        if not yes:
+            click.confirm(f"remove the images of {len(chosen.batches)} batches{warning}?", abort=True, err=True)
+        prune(connection, chosen)
+    say(f"removed the images of {len(chosen.batches)} batches{warning}")
+
+
+def _as_json(batch: Batch) -> dict[str, Any]:
+    times = {"started_at", "resolved_at", "restored_at"}
+    return {name: of.isoformat() if name in times and of else of for name, of in asdict(batch).items()}
+
+
+def _print_batches(found: list[Batch]) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("batch", "plan", "revision", "key", "rows", "restored", "kept", "outcome", "when", box=None)
+    for each in found:
+        key = f"{each.schema}.{each.table} ({', '.join(each.columns)})"
+        when = (each.restored_at or each.resolved_at).strftime("%Y-%m-%d %H:%M:%S %Z")
+        counts = (str(each.rows), str(each.restored_rows), str(each.kept_rows))
+        table.add_row(
+            str(each.batch), escape(each.plan), escape(each.revision), escape(key), *counts, each.outcome, when
+        )
+    console().print(table)
+
+
+def _print_changes(found: list[Change]) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("row", "survivor", "column", "before", "after", "outcome", box=None)
+    for each in found:
+        keys = ("/".join(each.primary_key), "/".join(each.survivor), each.column)
+        images = ("NULL" if text is None else text for text in (each.before, each.after))
+        table.add_row(*map(escape, keys), *map(escape, images), each.outcome)
+    console().print(table)
