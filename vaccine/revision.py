@@ -234,7 +234,7 @@ def _calls(tree: ast.Module, function: str) -> Iterable[str]:
 
 def _files(scripts: ScriptDirectory) -> set[Path]:
     """The revision files of the environment, in all its version folders."""
-    folders = scripts.version_locations or [Path(scripts.dir, "versions")]
+    folders = scripts.version_locations or [str(Path(scripts.dir, "versions"))]
     return {path for folder in folders for path in Path(folder).rglob("*.py")}
 
 
