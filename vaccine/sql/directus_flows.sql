@@ -1,5 +1,5 @@
 -- Active Directus flows whose operations create items: by collection, or by a URL that names one.
-SELECT coalesce(o.options::jsonb ->> 'collection', pg_catalog.substring(o.options::jsonb ->> 'url' FROM '/items/([A-Za-z0-9_]+)')) AS collection,
+SELECT coalesce(o.options::jsonb ->> 'collection', pg_catalog.substring(o.options::jsonb ->> 'url', '/items/([A-Za-z0-9_]+)')) AS collection,
        f.name,
        o.type
   FROM {operations} o
