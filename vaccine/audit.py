@@ -283,7 +283,7 @@ def _with_source(catalog: Catalog, writers: Writers, settings: AuditSettings) ->
     """The writers that source code shows, before those that the database shows."""
     if not settings.source:
         return writers
-    from vaccine.source import source_writers
+    from vaccine.source import source_writers  # noqa: PLC0415  the parsers are an extra
 
     found = source_writers(catalog, settings.source)
     return {spot: (*found.get(spot, ()), *writers.get(spot, ())) for spot in {*found, *writers}}

@@ -15,8 +15,8 @@ from vaccine.reader import Reader
 GROUPS_SHOWN = 5
 ROWS_SHOWN = 10
 CREATED = (
-    "created_at", "date_created", "created_on", "created", "inserted_at", "creation_date", "created_date", "create_time",
-    "recorded_at", "first_seen_at", "received_at", "added_at", "timestamp",
+    "created_at", "date_created", "created_on", "created", "inserted_at", "creation_date", "created_date",
+    "create_time", "recorded_at", "first_seen_at", "received_at", "added_at", "timestamp",
 )  # fmt: skip
 SOURCES = (
     "source_system", "source", "origin", "created_by", "user_created", "author", "author_id", "created_by_id", "actor",

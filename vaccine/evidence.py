@@ -91,7 +91,8 @@ def _sources(
     for number, key in enumerate(keys):
         if sample_percent is not None or not _served(table, key):
             shared.setdefault(key.predicate, []).append(number)
-    sources, source_of = [], {}
+    sources: list[sql.Composed] = []
+    source_of: dict[int, str] = {}
     for predicate, numbers in shared.items():
         if len(numbers) < 2 and sample_percent is None:
             continue
@@ -154,12 +155,15 @@ def relation(table: Table) -> sql.Composable:
 
 
 def names(columns: Sequence[str]) -> sql.Composable:
+    """Column names, comma-separated."""
     return sql.SQL(", ").join(map(sql.Identifier, columns))
 
 
 def texts(columns: Sequence[str]) -> sql.Composable:
+    """Columns cast to text, comma-separated."""
     return sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in columns)
 
 
 def not_null(columns: Sequence[str]) -> sql.Composable:
+    """The condition that no column is NULL."""
     return sql.SQL(" AND ").join(sql.SQL("{} IS NOT NULL").format(sql.Identifier(name)) for name in columns)

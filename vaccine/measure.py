@@ -208,6 +208,7 @@ def _known(scene: Scene, key: CandidateKey, values: Values | None = None, *, his
     """What structure says of one key, with the lifecycle's values where they were counted."""
     catalog, table = scene.catalog, scene.table
     override = scene.overrides.get(key.columns)
+    beside = siblings(catalog, table, key.columns)
     found = lifecycle(
         catalog, table, key.columns, values=values, history=history, override=override, hint=key.predicate
     )
@@ -215,9 +216,7 @@ def _known(scene: Scene, key: CandidateKey, values: Values | None = None, *, his
         coverage=coverage(table, key.columns, parse(found.predicate)),
         lifecycle=found,
         predicate=whole_predicate(table, key.columns, found.predicate),
-        siblings=tuple(
-            f"{other.schema}.{other.name} ({index.name})" for other, index in siblings(catalog, table, key.columns)
-        ),
+        siblings=tuple(f"{other.schema}.{other.name} ({index.name})" for other, index in beside),
         rows_estimate=catalog.rows_estimate(table),
     )
 

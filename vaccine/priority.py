@@ -69,7 +69,8 @@ def judge(facts: Facts) -> Judgement:
     priority, reasons = _undamaged(facts)
     if invalid and priority is Priority.LOW:
         priority = Priority.MEDIUM
-    return Judgement(priority, _with_data(facts), (*invalid, *reasons, *_pattern(facts)))
+    pattern = _pattern(facts) if priority is not Priority.LOW else ()
+    return Judgement(priority, _with_data(facts), (*invalid, *reasons, *pattern))
 
 
 def is_log(table: Table) -> bool:
@@ -80,7 +81,7 @@ def is_log(table: Table) -> bool:
 def _log(facts: Facts) -> tuple[str, ...]:
     every = facts.every
     if every and every.rows >= ENOUGH_ROWS and every.nulls >= MOSTLY_NULL * every.rows:
-        share = f"{every.nulls / every.rows:.0%} of {every.rows:,} rows have no {facts.columns[0]}"
+        share = f"{_percent(every.nulls, every.rows)} of {every.rows:,} rows have no {facts.columns[0]}"
         if is_log(facts.table) or facts.filled_by_trigger:
             return (f"a log: {share}",)
     if is_log(facts.table) and facts.live and facts.live.groups:
@@ -93,7 +94,7 @@ def _intentional(facts: Facts) -> tuple[str, ...]:
     every, live, sample = facts.every, facts.live, facts.sample
     if sample and not live and sample.rows >= ENOUGH_ROWS and sample.distinct < KEY_SHARE * sample.rows:
         return (f"groups rows on purpose: {sample.distinct:,} distinct in a sample of {sample.rows:,} rows",)
-    if every is None or facts.siblings or every.rows - every.nulls < ENOUGH_ROWS:
+    if every is None or every.rows - every.nulls < FEW_ROWS:
         return ()
     if every.distinct >= KEY_SHARE * (every.rows - every.nulls):
         return ()
@@ -128,6 +129,10 @@ def _damage(facts: Facts) -> str:
     assert live is not None
     groups = f"{live.groups:,} live duplicate group{'s' if live.groups > 1 else ''}"
     return f"{groups}, {live.excess:,} row{'s' if live.excess > 1 else ''} too many; no unique index"
+
+
+def _percent(part: int, whole: int) -> str:
+    return "over 99%" if part < whole and part > 0.995 * whole else f"{part / whole:.0%}"
 
 
 def _sampled_damage(sample: Counts) -> str:
