@@ -17,7 +17,7 @@ import psycopg
 import pytest
 from pytest_postgresql.janitor import DatabaseJanitor
 
-from tests.fixtures_audit import audit_database, audit_template  # noqa: F401  fixtures for every test
+from tests.fixtures_audit import audit_database, audit_template, shared_audit_database  # noqa: F401
 from vaccine.demo.server import Server, embedded_bindir, serve
 
 SYSTEM = Path("/usr/lib/postgresql")

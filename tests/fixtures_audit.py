@@ -34,12 +34,20 @@ def audit_template() -> Callable[[Server], str]:
     return of
 
 
+def _clone(server: Server, template: str) -> DatabaseJanitor:
+    name = f"audit_{os.getpid()}_{next(_numbers)}"
+    return DatabaseJanitor(user="postgres", host="127.0.0.1", port=server.port, dbname=name, template_dbname=template)
+
+
 @pytest.fixture
 def audit_database(server: Server, audit_template: Callable[[Server], str]) -> Iterator[str]:
     """The libpq URL of a private copy of the audited database, dropped after the test."""
-    name = f"audit_{os.getpid()}_{next(_numbers)}"
-    clone = DatabaseJanitor(
-        user="postgres", host="127.0.0.1", port=server.port, dbname=name, template_dbname=audit_template(server)
-    )
-    with clone:
-        yield server.url_of(name)
+    with _clone(server, audit_template(server)) as clone:
+        yield server.url_of(clone.dbname)
+
+
+@pytest.fixture(scope="module")
+def shared_audit_database(server: Server, audit_template: Callable[[Server], str]) -> Iterator[str]:
+    """The same, for the tests of one module that only read."""
+    with _clone(server, audit_template(server)) as clone:
+        yield server.url_of(clone.dbname)
