@@ -18,6 +18,8 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_ESCAPES = {"\\": "\\", "'": "'", "n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 TYPE_WORDS = {"varying", "precision", "with", "without", "time", "zone"}
 
 
@@ -30,9 +32,19 @@ def tokenize(text: str) -> list[Token]:
             found.append(("mark", text[position]))
             position += 1
             continue
-        found.append((match.lastgroup, match.group(match.lastgroup)))
+        found.append((match.lastgroup, _plain(match.group(match.lastgroup))))
         position = match.end()
     return found
+
+
+def _plain(token: str) -> str:
+    """An E'…' literal as the plain literal of the same value (manual, section 4.1.2.2); any other token as it is."""
+    if not token.startswith(("E'", "e'")):
+        return token
+    if any(match.group(1) not in _ESCAPES for match in _ESCAPE.finditer(token)):
+        return token
+    value = _ESCAPE.sub(lambda match: _ESCAPES[match.group(1)], token[2:-1])
+    return "'" + value.replace("''", "'").replace("'", "''") + "'"
 
 
 def unquote(word: str) -> str:
