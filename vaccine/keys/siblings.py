@@ -1,0 +1,65 @@
+"""What the unique indexes of this database teach: the columns that other tables guard, alone or together."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from ..catalog import Catalog, Index, Table
+from .words import family_of, stems_of, words_of
+
+_Guard = tuple[Table, Index]
+_HABIT = 0.25  # from this share of the tables that have the columns, guarding them is the habit here
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What siblings say of a key: `weight` is added to the log-odds, which then rise to `floor` at least."""
+
+    weight: float
+    floor: float
+    reason: str
+
+
+class Siblings:
+    """The guarded columns of a catalog by name; built once."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._same: dict[frozenset[str], list[_Guard]] = defaultdict(list)
+        self._hashes: list[_Guard] = []
+        self._having: dict[str, set[int]] = defaultdict(set)
+        for number, table in enumerate(catalog.tables):
+            for column in table.columns:
+                self._having[column.name].add(number)
+            for index in table.indexes:
+                columns = frozenset(name for name in index.columns if name is not None)
+                if not index.unique or index.primary or not index.valid or len(columns) < len(index.columns):
+                    continue
+                self._same[columns].append((table, index))
+                if len(columns) == 1 and _is_hash(next(iter(columns))):
+                    self._hashes.append((table, index))
+
+    def evidence(self, table: Table, columns: tuple[str, ...]) -> Evidence | None:
+        """What other tables' unique indexes say of this key; None when they say nothing."""
+        key = frozenset(columns)
+        found = [guard for guard in self._same.get(key, ()) if guard[0] is not table]
+        if found:
+            sibling, index = min(found, key=lambda guard: (guard[1].predicate is None, guard[0].schema, guard[0].name))
+            more = f", and {len(found) - 1} other tables guard it too" if len(found) > 1 else ""
+            reason = f"{sibling.schema}.{sibling.name} guards {', '.join(columns)} with {index.name}{more}"
+            having = len(set.intersection(*(self._having[name] for name in columns)))
+            if len(found) == 1 and set(stems_of(sibling.name)) & set(stems_of(table.name)):
+                return None  # dot_runs.file_path beside dot_tools.file_path: more likely it refers to that table
+            if len(found) >= _HABIT * max(having - 1, 1):
+                return Evidence(2.5, 1.0, reason)
+            return Evidence(0.5, -30.0, reason)
+        alike = [guard for guard in self._hashes if guard[0] is not table]
+        if len(columns) == 1 and alike and _is_hash(columns[0]):
+            sibling, index = alike[0]
+            reason = f"{sibling.schema}.{sibling.name} guards a hash of its own with {index.name}"
+            return Evidence(1.0, 0.5, reason)
+        return None
+
+
+def _is_hash(name: str) -> bool:
+    return len(words_of(name)) > 1 and family_of(name) == "hash"
