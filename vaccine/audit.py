@@ -3,65 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import psycopg
 
 from vaccine.catalog import Catalog, Table
-from vaccine.errors import UnknownKeyError
 from vaccine.finding import Finding, Priority, Writer
 from vaccine.keys import SHOWN_AT, CandidateKey, candidate_keys
 from vaccine.lifecycle import Override
 from vaccine.measure import Limits, Measured, Scene, measure, structure_only
 from vaccine.observed import Writers, filled_by_trigger, observe
-from vaccine.predicate import parse, quote, render
+from vaccine.predicate import quote
 from vaccine.priority import Facts, is_log, judge
 from vaccine.reader import Reader, question
 from vaccine.reflect import reflect
 from vaccine.report.details import details
+from vaccine.selection import candidates, chosen_tables, named_table
+from vaccine.settings import AuditSettings
 from vaccine.workers import Progress, in_parallel
 
-Key = tuple[str, str, tuple[str, ...]]  # schema, table, columns
+__all__ = ["Audit", "AuditSettings", "InvalidIndex", "audit_key", "key_text", "run_audit"]
+
 ORDER = {priority: place for place, priority in enumerate(Priority)}
-WRITERS_MEASURED = (Priority.HIGH, Priority.MEDIUM, Priority.LOW)
-
-
-@dataclass(frozen=True)
-class AuditSettings:
-    """What to look at and how hard.
-
-    Attributes:
-        schemas: only these; empty means all.
-        exclude: patterns of `schema.table` or `schema.table.column` to leave out (`*` and `?`).
-        data: False reads structure only.
-        min_score: weaker candidates are left out.
-        budget_s: seconds for reading rows, in all; None is no limit.
-        table_s: seconds that one statement may take.
-        jobs: how many tables to read at once; needs `connect` when above 1.
-        connect: opens another connection to the same database.
-        source: folders of source code whose writers count.
-        overrides: what a person says of a key's lifecycle, by (schema, table, columns).
-        accepted: why a key's finding is accepted, by (schema, table, columns).
-        progress: called after each table.
-    """
-
-    schemas: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    data: bool = True
-    min_score: float = SHOWN_AT
-    with_frameworks: bool = False
-    budget_s: float | None = None
-    table_s: float = 60.0
-    jobs: int = 1
-    connect: Callable[[], psycopg.Connection] | None = None
-    source: tuple[Path, ...] = ()
-    overrides: Mapping[Key, Override] = field(default_factory=dict)
-    accepted: Mapping[Key, str] = field(default_factory=dict)
-    progress: Callable[[Progress], None] | None = None
+DEFECTS = (Priority.HIGH, Priority.MEDIUM, Priority.LOW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +64,11 @@ def run_audit(connection: psycopg.Connection, settings: AuditSettings) -> Audit:
         PredicateError: a predicate of `settings.overrides` does not fit its table.
     """
     reader = Reader(connection)
-    catalog = _chosen(reflect(reader, with_frameworks=settings.with_frameworks), settings)
+    catalog = chosen_tables(reflect(reader, with_frameworks=settings.with_frameworks), settings)
     writers, unknowns = observe(reader, catalog)
     writers = _with_source(catalog, writers, settings)
     invalid = _invalid_indexes(reader, catalog)
-    by_table = _candidates(catalog, settings)
+    by_table = candidates(catalog, settings)
     scenes = _scenes(catalog, by_table, settings)
     measured, statements = _measured(reader, scenes, settings)
     found = [
@@ -111,6 +76,7 @@ def run_audit(connection: psycopg.Connection, settings: AuditSettings) -> Audit:
         for scene, results in zip(scenes, measured, strict=True)
         for key, result in zip(scene.keys, results, strict=True)
     ]
+    found = [finding for finding in found if _shown(finding, settings)]
     found += [_log_finding(table, writers) for table in catalog.tables if _keyless_log(table, by_table, writers)]
     return Audit(
         catalog=catalog,
@@ -144,7 +110,7 @@ def audit_key(
     """
     reader = Reader(connection)
     catalog = reflect(reader, with_frameworks=True)
-    found = _named_table(catalog, table, columns)
+    found = named_table(catalog, table, columns)
     spot = (*table, tuple(columns))
     candidate = CandidateKey(*spot, None, SHOWN_AT, ("named by the user",))
     candidate = next(
@@ -159,81 +125,10 @@ def audit_key(
     return _finding(found, candidate, measure(reader, scene)[0], writers, settings)
 
 
-def _named_table(catalog: Catalog, table: tuple[str, str], columns: Sequence[str]) -> Table:
-    found = catalog.by_name.get(table)
-    if found is None:
-        raise UnknownKeyError(
-            f"there is no table {table[0]}.{table[1]}",
-            why=f"database {catalog.database} has {len(catalog.tables)} tables, not that one",
-            fix="run vaccine audit --all for the names, and give SCHEMA.TABLE.COLUMN",
-        )
-    missing = [name for name in columns if name not in found.by_name]
-    if missing or not columns:
-        raise UnknownKeyError(
-            f"table {table[0]}.{table[1]} has no column {', '.join(missing) or '(none was named)'}",
-            why="its columns are " + ", ".join(found.by_name),
-            fix="name the columns as the table has them, in double quotes where they need it",
-        )
-    return found
-
-
-def _chosen(catalog: Catalog, settings: AuditSettings) -> Catalog:
-    """The catalog without what the settings leave out."""
-    unknown = set(settings.schemas) - {table.schema for table in catalog.tables}
-    if unknown:
-        raise UnknownKeyError(
-            f"there is no table in schema {', '.join(sorted(unknown))}",
-            why="the schemas with tables are " + ", ".join(sorted({table.schema for table in catalog.tables})),
-            fix="give one of them to --schema; names are compared exactly",
-        )
-    kept = [
-        table
-        for table in catalog.tables
-        if (not settings.schemas or table.schema in settings.schemas)
-        and not _matches(f"{table.schema}.{table.name}", settings.exclude)
-    ]
-    left_out = len(catalog.tables) - len(kept)
-    skipped = catalog.skipped
-    if left_out:
-        skipped = (*skipped, ("the settings", left_out))
-    return replace(catalog, tables=tuple(kept), skipped=skipped) if left_out else catalog
-
-
-def _matches(name: str, patterns: Sequence[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
-
-
-def _candidates(catalog: Catalog, settings: AuditSettings) -> dict[tuple[str, str], list[CandidateKey]]:
-    """The candidate keys by table: those that score, those a person spoke of, and those an INVALID index was for."""
-    by_table: dict[tuple[str, str], list[CandidateKey]] = defaultdict(list)
-    for key in candidate_keys(catalog):
-        spoken_of = (key.schema, key.table, key.columns) in settings.overrides
-        names = [f"{key.schema}.{key.table}.{column}" for column in key.columns]
-        if (key.score >= settings.min_score or spoken_of) and not any(_matches(n, settings.exclude) for n in names):
-            by_table[key.schema, key.table].append(key)
-    for table in catalog.tables:
-        known = {key.columns for key in by_table.get((table.schema, table.name), ())}
-        for key in _meant_by_invalid(table):
-            if key.columns not in known:
-                by_table[table.schema, table.name].append(key)
-    for schema, name, columns in settings.overrides:
-        table = _named_table(catalog, (schema, name), columns)
-        if columns not in {key.columns for key in by_table[schema, name]}:
-            key = CandidateKey(schema, name, columns, None, SHOWN_AT, ("named in the configuration",))
-            by_table[table.schema, table.name].append(key)
-    return by_table
-
-
-def _meant_by_invalid(table: Table) -> list[CandidateKey]:
-    """The keys that INVALID unique indexes were built for."""
-    keys = []
-    for index in table.indexes:
-        columns = tuple(name for name in index.columns if name is not None)
-        if index.unique and not index.valid and len(columns) == len(index.columns):
-            live = [c for c in parse(index.predicate) if not (c.kind == "not null" and c.column in columns)]
-            reason = f"the INVALID index {index.name} was to guard it"
-            keys.append(CandidateKey(table.schema, table.name, columns, render(live), 0.9, (reason,)))
-    return keys
+def _shown(finding: Finding, settings: AuditSettings) -> bool:
+    """What is guarded or no key at all is said; what may be a defect must score, or have been asked for."""
+    asked = (finding.schema, finding.table, finding.columns) in settings.overrides
+    return asked or finding.priority not in DEFECTS or finding.score >= settings.min_score
 
 
 def _invalid_indexes(reader: Reader, catalog: Catalog) -> tuple[InvalidIndex, ...]:
@@ -308,7 +203,7 @@ def _finding(table: Table, key: CandidateKey, measured: Measured, writers: Write
         newest_age_s=measured.details.newest_age_s if measured.details else None,
     )
     judgement = judge(facts)
-    unguarded = judgement.priority in WRITERS_MEASURED
+    unguarded = judgement.priority in DEFECTS
     return Finding(
         schema=key.schema,
         table=key.table,

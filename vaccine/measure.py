@@ -26,6 +26,7 @@ from vaccine.predicate import parse
 from vaccine.reader import Reader
 
 Overrides = Mapping[tuple[str, ...], Override | None]
+LARGE_ROWS = 1_000_000
 BYTES_A_ROW = 100  # where nothing but the size is known
 
 
@@ -33,7 +34,7 @@ BYTES_A_ROW = 100  # where nothing but the size is known
 class Limits:
     """How much may be read. `deadline` is of time.monotonic(); times in seconds, sizes in rows."""
 
-    large_rows: int = 1_000_000
+    large_rows: int = LARGE_ROWS
     huge_rows: int = 20_000_000
     sample_rows: int = 200_000
     table_s: float = 60.0
@@ -125,9 +126,11 @@ def _count(reader: Reader, scene: Scene, known: list[Measured]) -> list[Measured
 def _count_live(reader: Reader, scene: Scene, known: list[Measured]) -> list[Measured]:
     """Where a key repeats, look again at the lifecycle with the values at hand, and count the live rows."""
     repeated = any(each.every and each.every.groups for each in known)
-    with reader.block(scene.limits.timeout_ms()):
-        columns = lifecycle_columns(scene.table) if repeated else ()
-        values = {name: count_values(reader, scene.table, name) for name in columns}
+    columns = lifecycle_columns(scene.table) if repeated else ()
+    values = {}
+    if columns:
+        with reader.block(scene.limits.timeout_ms()):
+            values = {name: count_values(reader, scene.table, name) for name in columns}
     for number, (key, each) in enumerate(zip(scene.keys, known, strict=True)):
         if each.every is not None:
             seen = _known(scene, key, values, history=each.every.groups > 0)
@@ -137,10 +140,17 @@ def _count_live(reader: Reader, scene: Scene, known: list[Measured]) -> list[Mea
             )
     pending = [n for n, each in enumerate(known) if each.every is not None and each.lifecycle.predicate is not None]
     queries = [KeyQuery(scene.keys[number].columns, known[number].lifecycle.predicate) for number in pending]
+    if not pending:
+        return _all_live(known)
     with reader.block(scene.limits.timeout_ms()):
         counts = count_keys(reader, scene.table, queries)
     for number, of in zip(pending, counts, strict=True):
         known[number] = replace(known[number], live=_whole(of))
+    return _all_live(known)
+
+
+def _all_live(known: list[Measured]) -> list[Measured]:
+    """Where no predicate tells them apart, every row is live."""
     return [replace(each, live=_whole(each.every)) if each.every and not each.live else each for each in known]
 
 

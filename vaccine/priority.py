@@ -15,6 +15,7 @@ from vaccine.finding import Priority, Writer
 FEW_ROWS = 10  # below: too little data to say, or to hurt
 ENOUGH_ROWS = 20  # from here on the share of distinct keys means something
 KEY_SHARE = 0.5  # fewer distinct keys than this share of the rows: they repeat on purpose
+STRAY_SHARE = 0.15  # excess rows up to this share of the rows are damage, not a way of life
 MOSTLY_NULL = 0.9
 ACTIVE = 0.5  # confidence from which a writer counts as active
 LOG = re.compile(
@@ -63,7 +64,7 @@ def judge(facts: Facts) -> Judgement:
         return Judgement(Priority.INTENTIONAL, facts.score / 4, shared)
     invalid = tuple(_invalid(name, enforces=enforces) for name, enforces in facts.coverage.invalid)
     if facts.live and facts.live.groups:
-        return Judgement(Priority.HIGH, _raised(facts.score, 2.0), (_damage(facts), *invalid, *_pattern(facts)))
+        return Judgement(Priority.HIGH, _raised(_with_data(facts), 1.0), (_damage(facts), *invalid, *_pattern(facts)))
     if facts.sample and facts.sample.groups and not facts.live:
         return Judgement(Priority.HIGH, _raised(facts.score, 1.0), (_sampled_damage(facts.sample), *invalid))
     priority, reasons = _undamaged(facts)
@@ -157,10 +158,13 @@ def _listed(writers: Sequence[Writer]) -> str:
 
 
 def _with_data(facts: Facts) -> float:
-    every = facts.every or facts.live
-    if every is None or every.rows - every.nulls < ENOUGH_ROWS:
+    """The score after a look at the rows: keys that hardly repeat in many rows are likely keys."""
+    counts = facts.every or facts.live
+    rows = counts.rows - counts.nulls if counts else 0
+    if counts is None or rows < FEW_ROWS:
         return facts.score
-    return _raised(facts.score, 1.0 if every.excess == 0 else -0.5)
+    nearly_unique = counts.excess <= STRAY_SHARE * rows
+    return _raised(facts.score, min(2.5, math.log10(rows)) if nearly_unique else -1.0)
 
 
 def _raised(score: float, by: float) -> float:

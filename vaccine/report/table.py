@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 
 from vaccine.audit import Audit
 from vaccine.finding import Finding, Priority
+from vaccine.report import words
 
 STYLE = {
     Priority.HIGH: "bold red",
@@ -19,73 +21,86 @@ STYLE = {
     Priority.INTENTIONAL: "dim",
     Priority.LOG: "dim",
 }
-OPEN = (Priority.HIGH, Priority.MEDIUM, Priority.LOW)
+WIDE = 120
+LOW_SHOWN = 40  # of the least urgent, unless all are asked for
 
 
 def show(audit: Audit, console: Any, *, everything: bool = False) -> None:
     """Print the audit; guarded, intentional and log keys are counted, or listed with `everything`."""
-    shown = [finding for finding in audit.findings if everything or finding.priority in OPEN]
+    shown = [finding for finding in audit.findings if everything or finding.priority in words.DEFECTS]
+    low = [finding for finding in shown if finding.priority is Priority.LOW]
+    cut = 0 if everything else max(0, len(low) - LOW_SHOWN)
+    hidden = set(map(id, low[LOW_SHOWN:])) if cut else set()
+    shown = [finding for finding in shown if id(finding) not in hidden]
     if shown:
         console.print(_table(shown, console.width))
-    else:
-        console.print("No unguarded logical key found.")
-    for finding in audit.findings:
-        if finding.live_duplicate_groups and finding.priority is Priority.HIGH:
-            console.print(_groups(finding))
-    for line in _closing(audit, everything=everything):
-        console.print(line, soft_wrap=True)
+    if cut:
+        console.print(f"… and {cut:,} more LOW: --all lists them.")
+    for finding in shown:
+        if finding.priority is Priority.HIGH:
+            _show_damage(finding, console)
+    _close(audit, console, found=bool(shown))
 
 
-def _table(findings: Iterable[Finding], width: int) -> Table:
+def _table(findings: Sequence[Finding], width: int) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column("PRIORITY", no_wrap=True)
-    table.add_column("KEY", overflow="fold", min_width=20)
+    table.add_column("KEY", overflow="fold", max_width=max(24, width * 2 // 5))
     table.add_column("ROWS", justify="right", no_wrap=True)
     table.add_column("DISTINCT", justify="right", no_wrap=True)
-    table.add_column("WHY", overflow="fold", min_width=24)
+    if width >= WIDE:
+        table.add_column("DUPLICATES", justify="right", no_wrap=True)
+    table.add_column("WHY", overflow="fold")
     for finding in findings:
-        style = STYLE[finding.priority]
-        table.add_row(
-            f"[{style}]{finding.priority.value.upper()}[/]",
-            escape(key_name(finding)),
-            _number(finding.rows),
-            _number(finding.distinct),
-            escape("; ".join(finding.reasons[: 2 if width >= 120 else 1])),
-        )
+        cells = [
+            f"[{STYLE[finding.priority]}]{finding.priority.value.upper()}[/]",
+            escape(words.key_name(finding)),
+            words.rows_text(finding),
+            words.number(finding.distinct),
+        ]
+        if width >= WIDE:
+            cells.append(words.duplicates_text(finding))
+        table.add_row(*cells, escape(_why(finding, width)))
     return table
 
 
-def _groups(finding: Finding) -> str:
-    details = dict(finding.details)
-    lines = [f"\n[bold]{escape(key_name(finding))}[/] live duplicates (the first of each group survives):"]
-    for group in details.get("groups", ()):  # type: ignore[attr-defined]
-        key = ", ".join(str(value) for value in group["key"])
-        lines.append(f"  {escape(key)}: {group['rows']} rows, ids {escape(' '.join(group['ids']))}")
-    return "\n".join(lines)
+def _why(finding: Finding, width: int) -> str:
+    """The first reason; on a wide screen the second too where it says something of this key."""
+    reasons = [words.printable(reason) for reason in finding.reasons]
+    if finding.accepted:
+        return f"accepted: {words.printable(finding.accepted)}"
+    wanted = 2 if width >= WIDE and finding.priority in {Priority.HIGH, Priority.MEDIUM} else 1
+    return "; ".join(reasons[:wanted])
 
 
-def _closing(audit: Audit, *, everything: bool) -> list[str]:
-    counted = {priority: sum(f.priority is priority for f in audit.findings) for priority in Priority}
-    parts = [f"{number} {priority.value}" for priority, number in counted.items() if number]
-    lines = ["", f"{audit.tables_audited:,} tables audited: {', '.join(parts) or 'no candidate key'}."]
-    if audit.catalog.skipped:
-        left_out = ", ".join(f"{tables} of {why}" for why, tables in audit.catalog.skipped)
-        lines.append(f"Left out: {left_out}.")
-    unknowns = sorted({unknown for finding in audit.findings for unknown in finding.unknowns if finding.columns})
-    lines += [escape(f"Unknown: {unknown}") for unknown in (*audit.unknowns, *unknowns)[:10]]
-    lines.append(f"{audit.statements_run} statements run, all READ ONLY: none wrote.")
-    if counted[Priority.HIGH]:
-        lines.append("Next: vaccine plan -o plan.json")
-    return lines
+def _show_damage(finding: Finding, console: Any) -> None:
+    groups = words.of(finding, "groups") or ()
+    console.print(f"\n[bold]{escape(words.key_name(finding))}[/]")
+    for line in words.story(finding):
+        console.print(Padding(escape(line), (0, 0, 0, 2)))
+    for group in groups:
+        key = words.printable(", ".join(str(value) for value in group["key"]))
+        ids = words.printable(" ".join(group["ids"]))
+        survivor = "" if not finding.lifecycle or not finding.lifecycle.survivor else " (the first would stay)"
+        console.print(Padding(escape(f"{key}: {group['rows']:,} rows, ids {ids}{survivor}"), (0, 0, 0, 2)))
+    rest = (finding.live_duplicate_groups or 0) - len(groups)
+    if groups and rest > 0:
+        console.print(f"  … and {rest:,} groups more")
 
 
-def key_name(finding: Finding) -> str:
-    """`table (column, …)`, with the schema where it is not public."""
-    table = finding.table if finding.schema == "public" else f"{finding.schema}.{finding.table}"
-    if not finding.columns:
-        return table
-    return f"{table}.{finding.columns[0]}" if len(finding.columns) == 1 else f"{table} ({', '.join(finding.columns)})"
-
-
-def _number(value: int | None) -> str:
-    return "?" if value is None else f"{value:,}"
+def _close(audit: Audit, console: Any, *, found: bool) -> None:
+    console.print()
+    if not found:
+        console.print("[green]No unguarded logical key found.[/]")
+    for line in words.invalid_lines(audit):
+        console.print(f"[bold red]INVALID[/]   {escape(line)}")
+    for line in words.unknowns(audit):
+        console.print(f"[yellow]unknown[/]   {escape(line)}")
+    console.print(escape(words.summary(audit)))
+    left_out = words.left_out(audit)
+    if left_out:
+        console.print(escape(left_out))
+    console.print(f"{audit.statements_run:,} statements run, all in READ ONLY transactions: none wrote.")
+    command = words.next_command(audit)
+    if command:
+        console.print(f"Next: [bold]{escape(command)}[/]", soft_wrap=True)
