@@ -61,7 +61,7 @@ def story(finding: Finding) -> list[str]:
     elif finding.lifecycle:
         lines.append("live rows: all; no column says otherwise")
     if finding.lifecycle and finding.lifecycle.assign:
-        lines += [printable(reason) for reason in finding.lifecycle.reasons[-1:]]
+        lines += map(printable, finding.lifecycle.reasons[-1:])
     by_value = of(finding, "duplicates_by_value") or ()
     parts = [f"{one['value']}: {one['groups']:,} groups, {one['excess_rows']:,} rows" for one in by_value]
     if parts:
