@@ -8,5 +8,6 @@ from __future__ import annotations
 
 from .candidates import candidate_keys
 from .model import SHOWN_AT, CandidateKey, KeyHint
+from .statements import hints_from_functions, hints_from_statements
 
-__all__ = ["SHOWN_AT", "CandidateKey", "KeyHint", "candidate_keys"]
+__all__ = ["SHOWN_AT", "CandidateKey", "KeyHint", "candidate_keys", "hints_from_functions", "hints_from_statements"]

@@ -1,0 +1,178 @@
+"""Which keys are proposed from structure, and which are not."""
+
+from __future__ import annotations
+
+import pytest
+
+from vaccine.catalog import Catalog, Column, ForeignKey, Function, Index, Table
+from vaccine.keys import SHOWN_AT, KeyHint, candidate_keys, hints_from_functions, hints_from_statements
+
+CATEGORIES = {"text": "S", "bigint": "N", "uuid": "U", "boolean": "B", "timestamp with time zone": "D"}
+
+
+def table(name: str, spec: str, refs: str = "", pk: str = "id", indexes: tuple[Index, ...] = ()) -> Table:
+    """A table from `"code text!, name text"` (! is NOT NULL) and references as `"user_id>users"`."""
+    columns = [Column("id", 1, "bigint", True, identity="d", category="N")] if pk == "id" else []
+    for part in spec.split(", "):
+        column, kind = part.split(" ", 1)
+        declared = kind.rstrip("!")
+        columns.append(Column(column, len(columns) + 1, declared, kind.endswith("!"), category=CATEGORIES[declared]))
+    keys = tuple(
+        ForeignKey(f"fk_{ref}", (ref.split(">")[0],), "public", ref.split(">")[1], ("id",)) for ref in refs.split()
+    )
+    primary = (Index(f"{name}_pkey", tuple(pk.split()), "", unique=True, primary=True),) if pk else ()
+    return Table("public", name, columns=tuple(columns), foreign_keys=keys, indexes=primary + indexes)
+
+
+def catalog(*tables: Table) -> Catalog:
+    return Catalog("18.0", 180000, "d", tables)
+
+
+def score(of: Catalog, name: str, *columns: str, hints: tuple[KeyHint, ...] = ()) -> float:
+    return next((k.score for k in candidate_keys(of, hints) if k.table == name and set(k.columns) == set(columns)), 0.0)
+
+
+USERS = table("users", "email text!, full_name text")
+GROUPS = table("groups", "title text!")
+
+PAIRS = [
+    # (what, table, the likelier key, the less likely one)
+    ("a slug, not a description", table("pages", "slug text!, description text!"), ("slug",), ("description",)),
+    ("a scope and its code, not the code", table("members", "user_id bigint!, code text!", "user_id>users"),
+     ("user_id", "code"), ("code",)),
+    ("a join table's pair, not one half", table("groups_users", "group_id bigint!, user_id bigint!",
+     "group_id>groups user_id>users"), ("group_id", "user_id"), ("group_id",)),
+    ("a UUID, not a flag", table("things", "guid uuid!, active boolean!"), ("guid",), ("active",)),
+    ("a polymorphic pair, not its half", table("marks", "owner_type text!, owner_id bigint!, note text"),
+     ("owner_type", "owner_id"), ("owner_type",)),
+    ("settings of one user, not a log's user", table("user_settings", "user_id bigint!, body text",
+     "user_id>users"), ("user_id",), ("body",)),
+    ("the head of a table without a primary key", table("facts", "event_id text!, body text", pk=""),
+     ("event_id",), ("body",)),
+    ("a token, not a time", table("invites", "token text!, sent_at timestamp with time zone"),
+     ("token",), ("sent_at",)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("what", "subject", "likely", "unlikely"), PAIRS, ids=[pair[0] for pair in PAIRS])
+def test_ranks_the_likelier_key_first(
+    what: str, subject: Table, likely: tuple[str, ...], unlikely: tuple[str, ...]
+) -> None:
+    of = catalog(USERS, GROUPS, subject)
+    assert score(of, subject.name, *likely) > score(of, subject.name, *unlikely)
+    assert score(of, subject.name, *likely) > 0.05
+
+
+def test_a_join_table_and_a_surrogate_beside_the_primary_key_are_shown() -> None:
+    join = table("groups_users", "group_id bigint!, user_id bigint!", "group_id>groups user_id>users")
+    coded = table("units", "code text!, number bigint!", pk="code")
+    numbered = Column("number", 2, "bigint", True, default="nextval('s'::regclass)", category="N")
+    coded = Table("public", "units", columns=(coded.columns[0], numbered), indexes=coded.indexes)
+    of = catalog(USERS, GROUPS, join, coded)
+    assert score(of, "groups_users", "group_id", "user_id") >= SHOWN_AT
+    assert score(of, "units", "number") >= SHOWN_AT
+
+
+def unique(name: str, *columns: str, predicate: str | None = None, valid: bool = True) -> Index:
+    return Index(name, columns, "", unique=True, predicate=predicate, valid=valid)
+
+
+def test_a_sibling_that_guards_the_column_raises_it_and_is_named() -> None:
+    issues = table("issues", "violation_hash text, status text!")
+    sibling = table("rules", "violation_hash text", indexes=(unique("uq_open", "violation_hash", predicate="x"),))
+    alone, beside = catalog(issues), catalog(issues, sibling)
+    assert score(alone, "issues", "violation_hash") < SHOWN_AT <= score(beside, "issues", "violation_hash")
+    [key] = [k for k in candidate_keys(beside) if k.table == "issues" and k.columns == ("violation_hash",)]
+    assert key.reasons[0] == "public.rules guards violation_hash with uq_open"
+
+
+def test_an_invalid_sibling_teaches_nothing() -> None:
+    issues = table("issues", "violation_hash text")
+    sibling = table("rules", "violation_hash text", indexes=(unique("uq", "violation_hash", valid=False),))
+    assert score(catalog(issues, sibling), "issues", "violation_hash") < SHOWN_AT
+
+
+def test_a_copy_of_the_key_of_the_table_it_is_named_after_is_not_raised() -> None:
+    tools = table("tools", "file_path text!", indexes=(unique("uq", "file_path"),))
+    runs, other = table("tool_runs", "file_path text!"), table("scans", "file_path text!")
+    assert score(catalog(tools, runs), "tool_runs", "file_path") < score(catalog(tools, other), "scans", "file_path")
+
+
+def test_supersets_of_the_primary_key_and_of_a_whole_unique_index_are_not_proposed() -> None:
+    subject = table("pages", "slug text!, title text!", indexes=(unique("uq", "slug"),))
+    proposed = {key.columns for key in candidate_keys(catalog(subject))}
+    assert not any("id" in columns for columns in proposed)
+    assert not any(len(columns) > 1 and "slug" in columns for columns in proposed)
+
+
+def test_the_audits_names_are_candidates_whatever_the_structure_says() -> None:
+    names = ("path", "slug", "code", "source_id", "hash", "key", "file_path", "dimension", "business_logic_hash")
+    of = catalog(*(table(f"t{n}", f"{name} text, user_id bigint!", "user_id>users") for n, name in enumerate(names)))
+    proposed = {key.columns for key in candidate_keys(of)}
+    assert {(name,) for name in names} <= proposed
+
+
+def test_rows_marked_as_deleted_do_not_count() -> None:
+    subject = table("pages", "slug text!, deleted_at timestamp with time zone")
+    [key] = [key for key in candidate_keys(catalog(subject)) if key.columns == ("slug",)]
+    assert key.predicate == '"deleted_at" IS NULL'
+    plain = table("pages", "slug text!, updated_at timestamp with time zone")
+    [key] = [key for key in candidate_keys(catalog(plain)) if key.columns == ("slug",)]
+    assert key.predicate is None
+
+
+def test_hostile_names_go_through_unchanged() -> None:
+    name = 'ta"ble %s\nü'
+    subject = Table(
+        "sch ema", name, columns=(Column('co"de', 1, "text", True, category="S"), Column("é" * 31, 2, "text")),
+    )  # fmt: skip
+    hint = KeyHint("sch ema", name, ('co"de',), "source", 2.0, "seen")
+    [key] = [key for key in candidate_keys(catalog(subject), [hint]) if key.columns == ('co"de',)]
+    assert key.table == name
+    assert key.reasons[0] == "seen"
+
+
+def test_a_hint_raises_a_key_or_brings_it_and_an_unknown_column_is_ignored() -> None:
+    subject = table("jobs", "payload text, status text")
+    of = catalog(subject)
+    hint = KeyHint("public", "jobs", ("payload", "status"), "source", 3.0, "looked up")
+    assert score(of, "jobs", "payload", "status", hints=(hint,)) > score(of, "jobs", "payload", "status")
+    lost = KeyHint("public", "jobs", ("nothing",), "source", 3.0, "looked up")
+    assert candidate_keys(of, [lost]) == candidate_keys(of)
+
+
+ORDERS = table("orders", "shop_id bigint!, number text!, status text")
+
+
+@pytest.mark.parametrize(
+    ("query", "columns"),
+    [
+        ("SELECT * FROM orders WHERE shop_id = $1 AND number = $2 LIMIT $3", ("shop_id", "number")),
+        ('SELECT o."number" FROM public."orders" o WHERE o.number = $1', ("number",)),
+        ("select id from orders where number = $1 order by id limit 1", ("number",)),
+        ("SELECT * FROM orders WHERE number > $1", None),
+        ("SELECT * FROM orders WHERE number = $1 OR status = $2", None),
+        ("SELECT * FROM orders WHERE id = $1", None),
+        ("SELECT count(*) FROM orders WHERE status = $1", None),
+        ("SELECT * FROM elsewhere WHERE number = $1", None),
+    ],
+)
+def test_lookups_before_an_insert_are_hints(query: str, columns: tuple[str, ...] | None) -> None:
+    of = catalog(ORDERS)
+    hints = hints_from_statements([query, "INSERT INTO orders (number) VALUES ($1)"], of)
+    assert [hint.columns for hint in hints] == ([columns] if columns else [])
+    assert hints_from_statements([query], of) == ()
+
+
+def test_a_function_that_looks_up_then_inserts_is_a_hint() -> None:
+    body = "BEGIN SELECT id INTO x FROM orders WHERE number = p LIMIT 1; "
+    body += "IF NOT FOUND THEN INSERT INTO orders(number) VALUES (p); END IF; END"
+    [hint] = hints_from_functions([Function("public", "place", "plpgsql", body)], catalog(ORDERS))
+    assert hint.columns == ("number",)
+    assert "public.place" in hint.reason
+    assert (
+        hints_from_functions(
+            [Function("public", "see", "sql", "SELECT 1 FROM orders WHERE number = $1")], catalog(ORDERS)
+        )
+        == ()
+    )
