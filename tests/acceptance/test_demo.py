@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -59,4 +60,20 @@ def test_the_demo_tells_the_whole_story_and_leaves_nothing_behind(rooms: tuple[P
     places = [said.find(line) for line in told]
     assert -1 not in places, told[places.index(-1)]
     assert places == sorted(places)
+    assert list(home.iterdir()) == list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_demo_that_is_stopped_leaves_nothing_behind_either(rooms: tuple[Path, Path], number: signal.Signals) -> None:
+    home, temporary = rooms
+    environment = {"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(temporary)}
+    command = [sys.executable, "-m", "vaccine", "demo"]
+    with subprocess.Popen(command, cwd=home, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("$ vaccine audit"):
+                process.send_signal(number)
+                break
+        process.stdout.read()
+    assert process.returncode != 0
     assert list(home.iterdir()) == list(temporary.iterdir()) == []

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+
 import click
 
 
@@ -15,4 +18,10 @@ def command() -> None:
     """
     from vaccine.demo.story import tell
 
+    for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C does: the server and the folders go first
+        signal.signal(number, _leave)
     tell(lambda text: click.echo(text, nl=False))
+
+
+def _leave(number: int, _frame: object) -> None:
+    sys.exit(128 + number)
