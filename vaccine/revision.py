@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import textwrap
+from argparse import Namespace
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,7 +124,8 @@ def _open(alembic_ini: Path) -> ScriptDirectory:
             fix="make one with: vaccine init, or name yours with -c path/to/alembic.ini",
         )
     try:
-        return ScriptDirectory.from_config(Config(str(alembic_ini)))
+        # quiet: Alembic would print "Generating …" to stdout, which belongs to the paths
+        return ScriptDirectory.from_config(Config(str(alembic_ini), cmd_opts=Namespace(quiet=True)))
     except util.CommandError as error:
         raise _unusable(alembic_ini, error) from None
 

@@ -166,3 +166,12 @@ def test_the_plan_writes_nothing_and_needs_only_select(shell: Shell, connection:
         assert before == after
     finally:
         connection.execute("DROP OWNED BY reader; DROP ROLE reader")
+
+
+def test_the_paths_alone_go_to_stdout(shell: Shell) -> None:
+    plan_of(shell, "issues.hash", *LIVE, *RETIRE)
+    shell.vaccine("init")
+    done = shell.vaccine("revision", "plan.json")
+    (path,) = done.stdout.splitlines()
+    assert Path(path).is_file()
+    assert "alembic upgrade head" in done.stderr
