@@ -87,10 +87,13 @@ def created_through(
     """Who created the rows of these groups, by Directus's record: user and user agent; flows leave both empty."""
     query = sql.SQL(
         "SELECT a.\"user\"::text, a.user_agent, count(*) FROM {activity} a WHERE a.action = 'create'"
-        " AND a.collection = %s AND a.item::text = ANY (%s) GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 5"
-    ).format(activity=sql.Identifier(*activity))
-    ids = [one for group in groups for one in group.ids]
-    return tuple((user, agent, rows) for user, agent, rows in reader.rows(query, (table.name, ids)))
+        " AND a.collection = {table} AND a.item::text = ANY ({ids}) GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 5"
+    ).format(
+        activity=sql.Identifier(*activity),
+        table=sql.Literal(table.name),
+        ids=sql.Literal([one for group in groups for one in group.ids]),
+    )
+    return tuple((user, agent, rows) for user, agent, rows in reader.rows(query))
 
 
 def _groups(

@@ -27,6 +27,7 @@ from vaccine.reader import Reader
 
 Overrides = Mapping[tuple[str, ...], Override | None]
 LARGE_ROWS = 1_000_000
+FEW = 10
 BYTES_A_ROW = 100  # where nothing but the size is known
 
 
@@ -195,6 +196,8 @@ def _worth_describing(known: Measured) -> bool:
     counts = known.every or known.live
     if counts is None or (known.coverage.guarded and not counts.groups):
         return False
+    if counts.rows >= FEW and all(of.distinct * 2 < of.rows - of.nulls for of in (counts, known.live or counts)):
+        return False  # it repeats on purpose: its groups are no damage
     return bool(counts.groups) or (known.every is not None and known.every.rows > 0)
 
 

@@ -7,10 +7,12 @@ number (manual, section 53: pg_index.indkey, pg_constraint.conkey).
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from sys import intern
 from typing import Any
 
+import psycopg
 from psycopg import sql
 
 from vaccine import frameworks
@@ -19,6 +21,7 @@ from vaccine.predicate import columns_in
 from vaccine.reader import Reader, question
 
 Row = tuple[Any, ...]
+LOCK_TRIES = 3
 _DIRECTUS = {
     "directus_flows": {"id", "name", "status"},
     "directus_operations": {"flow", "type", "options"},
@@ -44,18 +47,27 @@ def reflect(reader: Reader, *, with_frameworks: bool = False) -> Catalog:
     Tables of frameworks and of extensions are left out and counted in `Catalog.skipped`,
     unless `with_frameworks`.
     """
+    for _ in range(LOCK_TRIES):
+        with suppress(psycopg.errors.LockNotAvailable):  # somebody locked a table since we looked
+            return _reflect(reader, with_frameworks=with_frameworks)
+    return _reflect(reader, with_frameworks=with_frameworks)
+
+
+def _reflect(reader: Reader, *, with_frameworks: bool) -> Catalog:
     with reader.block():
         reader.run("SET LOCAL search_path = pg_catalog")  # so that the catalog prints every other schema's name
+        locked = sql.Literal([row[0] for row in reader.rows(question("locks"))]) + sql.SQL("::oid[]")
         version, number, database, recovery, extensions, reset, statements = reader.row(question("server"))
         table_rows = reader.rows(question("tables"))
-        parts = _columns(reader, {row[0]: (row[1], row[2]) for row in table_rows})
-        _constraints(reader.rows(question("constraints")), parts, {row[0]: (row[1], row[2]) for row in table_rows})
-        _indexes(_index_rows(reader, number), parts)
+        relations = {row[0]: (row[1], row[2]) for row in table_rows}
+        parts = _columns(reader, relations, locked)
+        checks = reader.rows(sql.SQL(question("constraints")).format(locked=locked))
+        _constraints(checks, parts, relations)
+        _indexes(_index_rows(reader, number, locked), parts)
         functions = tuple(Function(*row) for row in reader.rows(question("functions")))
         readable = _directus_tables(table_rows, parts)
         flows, choices = _directus(reader, readable)
     kept, skipped = _select(table_rows, with_frameworks=with_frameworks)
-    relations = {row[0]: (row[1], row[2]) for row in table_rows}
     return Catalog(
         server_version=version.split(" ")[0],
         server_version_num=number,
@@ -107,12 +119,12 @@ def _table(row: Row, parts: _Parts, relations: dict[int, tuple[str, str]], *, in
     )
 
 
-def _columns(reader: Reader, relations: dict[int, tuple[str, str]]) -> _Parts:
+def _columns(reader: Reader, relations: dict[int, tuple[str, str]], locked: sql.Composable) -> _Parts:
     parts = _Parts()
     labels = {row[0]: tuple(row[1]) for row in reader.rows(question("enums"))}
     statistics = {(row[0], row[1], row[2]): row[3:] for row in reader.rows(question("statistics"))}
     for oid, name, number, kind, not_null, default, generated, identity, category, enum, comment in reader.rows(
-        question("columns")
+        sql.SQL(question("columns")).format(locked=locked)
     ):
         relation = relations.get(oid)
         if relation is None:  # created since the tables were read
@@ -138,9 +150,9 @@ def _columns(reader: Reader, relations: dict[int, tuple[str, str]]) -> _Parts:
     return parts
 
 
-def _index_rows(reader: Reader, server_version_num: int) -> list[Row]:
+def _index_rows(reader: Reader, server_version_num: int, locked: sql.Composable) -> list[Row]:
     since_15 = sql.SQL("i.indnullsnotdistinct" if server_version_num >= 150000 else "false")
-    return reader.rows(sql.SQL(question("indexes")).format(nulls_not_distinct=since_15))
+    return reader.rows(sql.SQL(question("indexes")).format(nulls_not_distinct=since_15, locked=locked))
 
 
 def _indexes(rows: list[Row], parts: _Parts) -> None:

@@ -31,9 +31,8 @@ def quote(name: str) -> str:
 
 
 def literal(value: str) -> str:
-    """A text literal. With a backslash it takes the E form, right under either standard_conforming_strings."""
-    doubled = value.replace("'", "''")
-    return "E'" + doubled.replace("\\", "\\\\") + "'" if "\\" in value else f"'{doubled}'"
+    """A text literal, in the form that `parse` gives too."""
+    return "'" + value.replace("'", "''") + "'"
 
 
 @dataclass(frozen=True, slots=True)

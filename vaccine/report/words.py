@@ -62,7 +62,7 @@ def story(finding: Finding) -> list[str]:
         lines.append("live rows: all; no column says otherwise")
     if finding.lifecycle and finding.lifecycle.assign:
         lines += map(printable, finding.lifecycle.reasons[-1:])
-    by_value = of(finding, "duplicates_by_value") or ()
+    by_value: list[Any] = of(finding, "duplicates_by_value") or []
     parts = [f"{one['value']}: {one['groups']:,} groups, {one['excess_rows']:,} rows" for one in by_value]
     if parts:
         lines.append(printable(f"duplicates by {by_value[0]['column']}: {'; '.join(parts[:6])}"))

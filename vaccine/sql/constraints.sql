@@ -5,7 +5,7 @@ SELECT k.conrelid,
        k.conkey,
        k.confrelid,
        k.confkey,
-       CASE WHEN k.contype = 'c' THEN pg_catalog.pg_get_expr(k.conbin, k.conrelid) END AS expression
+       CASE WHEN k.contype = 'c' AND k.conrelid <> ALL ({locked}) THEN pg_catalog.pg_get_expr(k.conbin, k.conrelid) END AS expression
   FROM pg_catalog.pg_constraint k
   JOIN pg_catalog.pg_namespace n ON n.oid = k.connamespace
  WHERE (k.contype IN ('f', 'c') OR k.contype = 'n' AND NOT k.convalidated)

@@ -9,7 +9,9 @@ SELECT i.indrelid,
        i.indisprimary,
        i.indisvalid,
        i.indisready,
-       CASE WHEN i.indpred IS NOT NULL THEN pg_catalog.pg_get_expr(i.indpred, i.indrelid) END AS predicate,
+       CASE WHEN i.indpred IS NULL THEN NULL
+            WHEN i.indrelid = ANY ({locked}) THEN 'not_read()'  -- coverage then cannot be told
+            ELSE pg_catalog.pg_get_expr(i.indpred, i.indrelid) END AS predicate,
        CASE WHEN i.indexprs IS NOT NULL
             THEN ARRAY(SELECT pg_catalog.pg_get_indexdef(i.indexrelid, k.n + 1, false)
                          FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) AS k(n)
