@@ -44,3 +44,85 @@ def test_up_and_down_and_up(database: str, connection: psycopg.Connection, tmp_p
         down = environment.alembic("downgrade", "base")
         assert "restored 3 rows of public.issues" in down.stdout
         assert connection.execute(ROWS).fetchall() == before
+
+
+def test_edited_and_deleted_rows_are_listed_and_kept(
+    database: str, connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    connection.execute(TABLE)
+    environment = make_environment(tmp_path, database)
+    write_revision(environment, KEY, POLICY)
+    environment.alembic("upgrade", "head")
+    connection.execute("UPDATE issues SET last_seen_at = now() WHERE id = 2; DELETE FROM issues WHERE id = 3")
+    strict = environment.alembic("-x", "vaccine.restore=strict", "downgrade", "base", check=False)
+    assert strict.returncode != 0
+    assert "primary keys 2, 3" in strict.stderr
+    assert connection.execute("SELECT status FROM issues WHERE id = 4").fetchone() == ("resolved",)
+    down = environment.alembic("downgrade", "base").stdout
+    assert "restored 1 row of public.issues" in down
+    assert "2 rows of public.issues changed or deleted since, left as found: 2, 3" in down
+    assert connection.execute("SELECT id, status FROM issues WHERE id IN (2, 3, 4) ORDER BY id").fetchall() == [
+        (2, "resolved"),
+        (4, "open"),
+    ]
+    assert connection.execute("SELECT outcome, restored_count, kept_rows FROM vaccine.journal").fetchall() == [
+        ("restored", 1, [1, 2])
+    ]
+
+
+STAMPED = """
+ALTER TABLE issues ADD COLUMN updated_at timestamptz;
+CREATE TABLE seen_by_trigger (id integer);
+GRANT ALL ON seen_by_trigger TO PUBLIC;
+CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS
+  'BEGIN INSERT INTO seen_by_trigger VALUES (NEW.id); NEW.updated_at := clock_timestamp(); RETURN NEW; END';
+CREATE TRIGGER stamp BEFORE UPDATE ON issues FOR EACH ROW EXECUTE FUNCTION stamp();
+"""
+
+
+@pytest.mark.every_version
+def test_a_trigger_that_stamps_is_overruled_by_who_may_and_named_by_who_may_not(
+    database: str, connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    connection.execute(TABLE + STAMPED)
+    rows = "SELECT id, status, updated_at FROM issues ORDER BY id"
+    first = connection.execute(rows).fetchall()
+    environment = make_environment(tmp_path / "super", database)
+    write_revision(environment, KEY, POLICY)
+    environment.alembic("upgrade", "head")
+    assert "stamped" not in environment.alembic("downgrade", "base").stdout
+    assert connection.execute(rows).fetchall() == first
+    # The trigger still fired, so that what it keeps elsewhere is kept.
+    assert connection.execute("SELECT id, count(*) FROM seen_by_trigger GROUP BY id ORDER BY id").fetchall() == [
+        (2, 2), (3, 2), (4, 2),
+    ]  # fmt: skip
+
+    connection.execute("DROP SCHEMA vaccine CASCADE; DROP ROLE IF EXISTS plain; CREATE ROLE plain LOGIN")
+    try:
+        connection.execute("ALTER TABLE issues OWNER TO plain; GRANT CREATE ON SCHEMA public TO plain")
+        connection.execute(f"GRANT CREATE ON DATABASE {connection.info.dbname} TO plain")
+        environment = make_environment(tmp_path / "plain", database.replace("postgres@", "plain@"))
+        write_revision(environment, KEY, POLICY)
+        environment.alembic("upgrade", "head")
+        down = environment.alembic("downgrade", "base").stdout
+        assert "a trigger of public.issues stamped updated_at on restored rows" in down
+        assert connection.execute(rows.replace(", updated_at", "")).fetchall() == [row[:2] for row in first]
+        assert connection.execute("SELECT stamped_columns FROM vaccine.journal").fetchall() == [(["updated_at"],)]
+    finally:
+        connection.execute("DROP OWNED BY plain CASCADE; DROP ROLE plain")
+
+
+@pytest.mark.every_version
+def test_the_whole_way_with_the_index(database: str, connection: psycopg.Connection, tmp_path: Path) -> None:
+    connection.execute(TABLE)
+    before = connection.execute(ROWS).fetchall()
+    environment = make_environment(tmp_path, database, transaction_per_migration=False)
+    write_revision(environment, KEY, POLICY, index="uq_issues_open_hash")
+    for _ in range(2):
+        up = environment.alembic("upgrade", "head").stdout
+        assert "verified uq_issues_open_hash" in up
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            connection.execute("INSERT INTO issues VALUES (50, 'a', 'open')")
+        environment.alembic("downgrade", "base")
+        assert connection.execute(ROWS).fetchall() == before
+        assert connection.execute("SELECT to_regclass('uq_issues_open_hash')").fetchone() == (None,)

@@ -1,0 +1,130 @@
+"""Preflight: every reason at once, nothing changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.alembic_env import make_environment, write_revision
+from tests.integration.test_restore import KEY, POLICY, ROWS, TABLE
+
+
+def refused(
+    tmp_path: Path,
+    url: str,
+    *options: str,
+    key: dict[str, Any] | None = None,
+    policy: dict[str, Any] | None = None,
+    index: str | None = None,
+    **environment: Any,
+) -> str:
+    made = make_environment(tmp_path, url, **environment)
+    write_revision(made, {**KEY, **(key or {})}, {**POLICY, **(policy or {})}, index=index)
+    done = made.alembic(*options, "upgrade", "head", check=False)
+    assert done.returncode != 0, done.stdout
+    assert "Traceback" not in done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(autouse=True)
+def unchanged(connection: psycopg.Connection) -> Any:
+    connection.execute(TABLE)
+    before = connection.execute(ROWS).fetchall()
+    yield
+    assert connection.execute(ROWS).fetchall() == before
+    assert connection.execute("SELECT to_regclass('vaccine.journal')").fetchone() == (None,)
+
+
+def test_more_duplicates_than_approved_is_drift(tmp_path: Path, database: str) -> None:
+    message = refused(tmp_path, database, policy={"max_rows": 2})
+    assert "[drift]" in message
+    assert "3 rows in 2 groups would be resolved; max_rows is 2" in message
+    assert "vaccine.drift=accept" in message
+
+
+def test_a_row_kept_by_hand_that_is_gone_is_drift(tmp_path: Path, database: str) -> None:
+    message = refused(tmp_path, database, policy={"keep": [["6"], ["999"]]})
+    assert "1 of the rows kept by hand are gone" in message
+    assert "1 of the rows kept by hand are no longer live" in message
+
+
+def test_two_kept_rows_of_one_group(tmp_path: Path, database: str) -> None:
+    message = refused(tmp_path, database, policy={"keep": [["1"], ["2"]]})
+    assert "1 groups hold two rows that are both kept by hand" in message
+
+
+def test_lists_every_reason(tmp_path: Path, database: str) -> None:
+    message = refused(
+        tmp_path,
+        database,
+        key={"where": "status = 'open' AND nonsense > 1"},
+        policy={"assign": {"status": {"sql": "now() + 1"}}, "survivor": ["no_such_column"]},
+    )
+    assert "1. `where` does not fit the table" in message
+    assert "2. `columns` or `survivor` does not fit" in message
+    assert "3. `assign` does not fit" in message
+
+
+def test_a_column_that_is_gone(tmp_path: Path, database: str) -> None:
+    assert "no column hush" in refused(tmp_path, database, key={"columns": ["hush"]})
+
+
+def test_a_table_that_is_gone(tmp_path: Path, database: str) -> None:
+    assert "there is no table public.Issues" in refused(tmp_path, database, key={"table": "Issues"})
+
+
+def test_no_primary_key(tmp_path: Path, database: str, connection: psycopg.Connection) -> None:
+    connection.execute("ALTER TABLE issues DROP CONSTRAINT issues_pkey")
+    assert "no primary key" in refused(tmp_path, database)
+
+
+def test_a_key_too_wide(tmp_path: Path, database: str, connection: psycopg.Connection) -> None:
+    connection.execute("CREATE TABLE wide (id integer PRIMARY KEY, hash text, status text, last_seen_at timestamptz)")
+    connection.execute(
+        "INSERT INTO wide SELECT 1, string_agg(md5(g::text), ''), 'open' FROM generate_series(1, 100) AS g"
+    )
+    connection.execute("INSERT INTO wide SELECT 2, repeat('x', 5000), 'open'")
+    assert "too wide for a btree index" in refused(tmp_path, database, key={"table": "wide"}, index="u")
+
+
+@pytest.mark.every_version
+def test_rights_and_hidden_rows(tmp_path: Path, database: str, connection: psycopg.Connection) -> None:
+    connection.execute("DROP ROLE IF EXISTS small")
+    connection.execute("CREATE ROLE small LOGIN")
+    try:
+        connection.execute("GRANT USAGE ON SCHEMA public TO small; GRANT SELECT ON issues TO small")
+        connection.execute("ALTER TABLE issues ENABLE ROW LEVEL SECURITY")
+        connection.execute("CREATE SCHEMA vaccine; GRANT USAGE, CREATE ON SCHEMA vaccine TO small")
+        message = refused(tmp_path, database.replace("postgres@", "small@"))
+        assert "role small does not own the table" in message
+        assert "GRANT CREATE ON SCHEMA" in message
+        assert "row-level security hides rows from role small" in message
+    finally:
+        connection.execute("DROP OWNED BY small CASCADE; DROP ROLE small")
+
+
+def test_no_replica_identity(tmp_path: Path, database: str, connection: psycopg.Connection) -> None:
+    connection.execute("ALTER TABLE issues REPLICA IDENTITY NOTHING")
+    connection.execute("SET client_min_messages = error; CREATE PUBLICATION p FOR TABLE issues")
+    assert "publication p without a replica identity" in refused(tmp_path, database)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [{"connect": "begin"}, {"before": "connection.exec_driver_sql('SELECT 1')"}],
+    ids=["begin", "sql before configure"],
+)
+@pytest.mark.parametrize("per_migration", [True, False])
+def test_an_env_py_that_opened_a_transaction(
+    tmp_path: Path, database: str, environment: dict[str, str], per_migration: bool
+) -> None:
+    message = refused(tmp_path, database, transaction_per_migration=per_migration, **environment)
+    assert "env.py has opened a transaction" in message
+    assert "engine.connect()" in message
+
+
+def test_an_unknown_option(tmp_path: Path, database: str) -> None:
+    assert "vaccine.drfit" in refused(tmp_path, database, "-x", "vaccine.drfit=accept")
