@@ -37,7 +37,7 @@ class Pace:
         if rows < self.rows and held_ms <= self.aim_ms:
             return  # the last, short batch says nothing
         fitting = rows * self.aim_ms / max(held_ms, 0.1)
-        self.rows = int(max(1, min(fitting, self.rows * 1.5, MOST_ROWS)))
+        self.rows = int(max(1, min(fitting, self.rows * 1.5 + 1, MOST_ROWS)))
 
 
 @dataclass
