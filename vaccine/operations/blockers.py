@@ -16,6 +16,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from .key import Key
+from .states import table_oid
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,7 @@ _PREPARED = """
     FROM pg_catalog.pg_prepared_xacts AS p
 """
 
-_HOLDERS = (
-    """
+_HELD = """
     WITH held AS (
         SELECT l.pid, l.virtualtransaction,
                bool_or(l.mode NOT IN ('AccessShareLock', 'RowShareLock', 'ShareLock')) AS writes
@@ -107,40 +107,30 @@ _HOLDERS = (
         GROUP BY l.pid, l.virtualtransaction
     )
 """
-    + _SESSION.format(
-        kind="CASE WHEN a.backend_type = 'autovacuum worker' THEN 'autovacuum' "
-        "WHEN held.writes THEN 'writer' ELSE 'reader' END"
-    )
-    + " JOIN held USING (pid) UNION ALL "
-    + _PREPARED
-    + """
+_OF_HOLDERS = " JOIN held USING (pid) UNION ALL "
+_PREPARED_HOLDERS = """
     JOIN pg_catalog.pg_locks AS x ON x.locktype = 'transactionid' AND x.pid IS NULL AND x.transactionid = p.transaction
     JOIN held ON held.pid IS NULL AND held.virtualtransaction = x.virtualtransaction
-    WHERE held.writes OR %(readers)s
 """
-)
+_HOLDER_KIND = """CASE WHEN a.backend_type = 'autovacuum worker' THEN 'autovacuum'
+                       WHEN held.writes THEN 'writer' ELSE 'reader' END"""
+_HOLDERS = _HELD + _SESSION.format(kind=_HOLDER_KIND) + _OF_HOLDERS + _PREPARED + _PREPARED_HOLDERS
 
-_SNAPSHOTS = (
-    _SESSION.format(kind="'snapshot'")
-    + """
+_WITH_SNAPSHOT = """
     WHERE a.datname = current_database() AND a.backend_xmin IS NOT NULL
       AND a.pid <> pg_catalog.pg_backend_pid() AND a.backend_type = 'client backend'
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_vacuum AS v WHERE v.pid = a.pid)
 """
-)
+_SNAPSHOTS = _SESSION.format(kind="'snapshot'") + _WITH_SNAPSHOT
 
-_WAITED_FOR = (
-    _SESSION.format(
-        kind="CASE WHEN a.backend_type = 'autovacuum worker' THEN 'autovacuum' "
-        "WHEN a.backend_xmin IS NOT NULL THEN 'snapshot' ELSE 'writer' END"
-    )
-    + " WHERE a.pid = ANY (pg_catalog.pg_blocking_pids(%(pid)s)) UNION ALL "
-    + _PREPARED
-    + """
+_IN_THE_WAY = " WHERE a.pid = ANY (pg_catalog.pg_blocking_pids(%(pid)s)) UNION ALL "
+_PREPARED_IN_THE_WAY = """
     JOIN pg_catalog.pg_locks AS w ON w.locktype = 'transactionid' AND w.transactionid = p.transaction
     WHERE w.pid = %(pid)s AND NOT w.granted
 """
-)
+_WAITED_KIND = """CASE WHEN a.backend_type = 'autovacuum worker' THEN 'autovacuum'
+                       WHEN a.backend_xmin IS NOT NULL THEN 'snapshot' ELSE 'writer' END"""
+_WAITED_FOR = _SESSION.format(kind=_WAITED_KIND) + _IN_THE_WAY + _PREPARED + _PREPARED_IN_THE_WAY
 
 
 def who_would_block(connection: psycopg.Connection, key: Key, *, ignore: Sequence[int] = ()) -> tuple[Blocker, ...]:
@@ -163,7 +153,7 @@ def holders_of(connection: psycopg.Connection, key: Key, *, ignore: Sequence[int
     if table is None:
         return ()
     with connection.cursor(row_factory=class_row(Blocker)) as cursor:
-        found = cursor.execute(_HOLDERS, {"table": table, "readers": True}).fetchall()
+        found = cursor.execute(_HOLDERS, {"table": table}).fetchall()
     return tuple(each for each in found if each.pid is None or each.pid not in ignore)
 
 
@@ -171,16 +161,6 @@ def who_blocks(connection: psycopg.Connection, pid: int) -> tuple[Blocker, ...]:
     """Whom the backend `pid` waits for at this moment; asked on another connection."""
     with connection.cursor(row_factory=class_row(Blocker)) as cursor:
         return tuple(cursor.execute(_WAITED_FOR, {"pid": pid}).fetchall())
-
-
-def table_oid(connection: psycopg.Connection, key: Key) -> int | None:
-    """The oid of the key's table, or None when there is none of that name."""
-    found = connection.execute(
-        "SELECT c.oid FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace "
-        "WHERE n.nspname = %s AND c.relname = %s",
-        (key.schema, key.table),
-    ).fetchone()
-    return found[0] if found else None
 
 
 def _gives_way(blocker: Blocker) -> bool:

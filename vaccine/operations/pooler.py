@@ -49,5 +49,5 @@ def _refusal(connection: psycopg.Connection, why: str) -> PreflightError:
     return PreflightError(
         f"the connection to {where} goes through a pooler in transaction mode; nothing was changed",
         why=f"{why}: session locks, settings and CREATE INDEX CONCURRENTLY need a session of their own",
-        fix="give the URL of the PostgreSQL server itself (or of a pool in session mode) and run the same command again",
+        fix="give the URL of the PostgreSQL server itself (or of a pool in session mode), then run the same again",
     )

@@ -32,7 +32,8 @@ SELECT x.indisvalid, x.indisready AND x.indislive, x.indrelid::bigint, pg_catalo
        x.indisunique, x.indimmediate, m.amname::text,
        ARRAY(SELECT pg_catalog.pg_get_indexdef(x.indexrelid, place, true)
                FROM pg_catalog.generate_series(1, x.indnatts) AS place ORDER BY place),
-       x.indnatts = x.indnkeyatts, pg_catalog.to_jsonb(x) ->> 'indnullsnotdistinct' = 'true',
+       x.indcollation::text, x.indclass::text, x.indnatts = x.indnkeyatts,
+       pg_catalog.to_jsonb(x) ->> 'indnullsnotdistinct' = 'true',
        pg_catalog.pg_get_expr(x.indpred, x.indrelid)
   FROM pg_catalog.pg_index x
   JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
