@@ -16,7 +16,7 @@ DECLARED = re.compile(
     (?:.*\n){0,8}?[^\n]*\bclass\s+(?P<entity>\w+)
   | class\s+(?P<other>\w+)[^\n]*\n(?:(?!^class\s).*\n){0,30}?
     [^\n]*(?:self\.table_name|\$table)\s*=\s*["'](?P<t3>[\w.]+)["']
-  | func\s+\(\w*\s*\*?(?P<go>\w+)\)\s+TableName\(\)\s+string\s*\{\s*return\s+"(?P<t4>[\w.]+)"
+  | func\s+\((?:\w+\s+)?\*?(?P<go>\w+)\)\s+TableName\(\)\s+string\s*\{\s*return\s+"(?P<t4>[\w.]+)"
   | \.define\(\s*["'](?P<define>\w+)["'](?:.*\n){0,60}?[^\n]*tableName:\s*["'](?P<t5>\w+)["']
   | (?P<init>[A-Z]\w+)\.init\((?:.*\n){0,60}?[^\n]*tableName:\s*["'](?P<t6>\w+)["']
   | (?P<drizzle>\w+)\s*=\s*pgTable\(\s*["'](?P<t7>\w+)["']

@@ -348,9 +348,9 @@ TABLE_READERS: dict[str, Reader] = {"string": table_string, "url": table_url, "m
 
 
 def table_variable(source: Source, node: Node) -> TableName | None:
-    """A table named by a variable, `issues` or `schema.systemIssues`: its name in snake case is a guess."""
+    """A table named by a variable, `issues` or `schema.systemIssues`; its name in snake case is the guess."""
     name = source.unwrap(node).text().rpartition(".")[2]
-    return TableName(snake(name), exact=False) if IDENTIFIER.match(name) else None
+    return TableName(name, exact=False) if IDENTIFIER.match(name) else None
 
 
 TABLE_READERS["variable"] = table_variable

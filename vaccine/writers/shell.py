@@ -58,13 +58,22 @@ def _options(words: list[Node], rule: dict[str, Any]) -> tuple[dict[str, list[No
         elif not text.startswith("-"):
             plain.append(word)
         else:
-            values.setdefault(text, [])
-            if re.fullmatch(r"-[a-zA-Z]*X(POST|GET|PATCH|PUT)?|-[a-zA-Z]+c", text):
-                method = text.rpartition("X")[2]
-                waiting = "" if method else text[0] + text[-1]
-                if method:
-                    values.setdefault("-X", []).append(word)
+            waiting = _cluster(word, text, values)
     return values, plain
+
+
+def _cluster(word: Node, text: str, values: dict[str, list[Node]]) -> str:
+    """Options written as one word: `-sG`, `-qc SQL`, `-XPOST`. The option that waits for its value, or ""."""
+    values.setdefault(text, [])
+    method = re.fullmatch(r"-[a-zA-Z]*X([A-Z]*)", text)
+    if method is not None and method.group(1):
+        values.setdefault("-X", []).append(word)
+        return ""
+    if not re.fullmatch(r"-[a-zA-Z]{2,}", text):
+        return ""
+    for letter in text[1:]:
+        values.setdefault(f"-{letter}", [])
+    return f"-{text[-1]}" if text[-1] in "cdXHo" else ""
 
 
 def _texts(source: Source, nodes: list[Node]) -> list[str]:

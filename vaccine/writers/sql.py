@@ -66,6 +66,7 @@ def statements(text: str) -> list[Statement]:
 def _end(masked: str, start: int) -> int:
     """Where a statement ends: its semicolon, or the bracket that closes around it."""
     depth = 0
+    procedural = masked[start : start + 6].lower() == "select"  # IF NOT EXISTS (…) THEN, FOR … LOOP
     for match in re.finditer(r"[();]|\b(?:THEN|LOOP)\b", masked[start:], re.IGNORECASE):
         mark = match.group().upper()
         if mark == "(":
@@ -74,7 +75,9 @@ def _end(masked: str, start: int) -> int:
             depth -= 1
             if depth < 0:
                 return start + match.start()
-        elif mark == ";" or (depth == 0 and not re.search(r"\bCASE\b", masked[start:][: match.start()], re.IGNORECASE)):
+        elif mark == ";" or (
+            depth == 0 and procedural and not re.search(r"\bCASE\b", masked[start:][: match.start()], re.IGNORECASE)
+        ):
             return start + match.start()
     return len(masked)
 

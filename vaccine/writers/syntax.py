@@ -186,6 +186,8 @@ class Source:
         if not node.children():
             text = node.text()
             return _escaped(text if node.kind() in RAW_PARTS else text.strip("'\"`"))
+        if node.kind() == "heredoc_body":
+            return self._document(node, depth)
         parts = []
         for child in node.children():
             kind = child.kind()
@@ -196,6 +198,19 @@ class Source:
             elif child.is_named() and kind not in SKIPPED_PARTS:
                 parts.append(self._hole(child, depth))
         return "".join(parts)
+
+    def _document(self, node: Node, depth: int) -> str:
+        """A here document: all its text, as its first part is no node of its own."""
+        reached, end = self.span(node)
+        parts = []
+        for child in node.named_children():
+            if child.kind().endswith("_content") or child.kind() in SKIPPED_PARTS:
+                continue
+            start, after = self.span(child)
+            parts += [self.text[reached:start], self._hole(child, depth)]
+            reached = after
+        last = [self.span(child)[0] for child in node.named_children() if child.kind() == "heredoc_end"]
+        return "".join([*parts, self.text[reached : last[0] if last else end]])
 
     def _hole(self, node: Node, depth: int) -> str:
         """The constant that stands in a hole, where the file shows it."""
@@ -327,7 +342,10 @@ class Source:
 
 
 NAMES = frozenset(
-    {"identifier", "variable_name", "constant", "instance_variable", "simple_expansion", "name", "expansion"}
+    (
+        *("identifier", "variable_name", "constant", "instance_variable", "simple_expansion", "name", "expansion"),
+        *("shorthand_property_identifier",),
+    )
 )
 STRING_PARTS = frozenset({"heredoc_body", "heredoc_content", "raw_string", "ansi_c_string"})
 RAW_PARTS = frozenset({"heredoc_body", "heredoc_content"})
