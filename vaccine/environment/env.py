@@ -12,10 +12,18 @@ from alembic.util import CommandError
 from sqlalchemy import create_engine, pool
 
 from vaccine.connect import connect, resolve_url
-from vaccine.errors import VaccineError
+from vaccine.errors import PermissionDeniedError, VaccineError
 
 config = context.config
 SCHEMA = "vaccine"  # of the version table
+DENIED = """
+SELECT FROM pg_catalog.pg_namespace n
+  LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = 'alembic_version'
+ WHERE n.nspname = 'vaccine'
+   AND NOT (pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+            AND CASE WHEN c.oid IS NULL THEN pg_catalog.has_schema_privilege(n.oid, 'CREATE')
+                     ELSE pg_catalog.has_table_privilege(c.oid, 'SELECT') END)
+"""
 
 if config.config_file_name is not None:
     fileConfig(config.config_file_name, disable_existing_loggers=False)
@@ -47,6 +55,12 @@ def run_migrations_online() -> None:
             absent = "SELECT WHERE pg_catalog.to_regnamespace('vaccine') IS NULL AND NOT pg_catalog.pg_is_in_recovery()"
             if first.execute(absent).fetchone() is not None:
                 first.execute("CREATE SCHEMA IF NOT EXISTS vaccine")
+            if first.execute(DENIED).fetchone() is not None:
+                raise PermissionDeniedError(
+                    f"user {first.info.user} may not use the schema vaccine; nothing was changed",
+                    why="Alembic's version table and the journal lie there",
+                    fix="run as the role that made it, or grant USAGE and CREATE on the schema and all on its tables",
+                )
     except VaccineError as error:
         raise CommandError(str(error)) from None
     engine = create_engine(
