@@ -75,7 +75,7 @@ def indexes(connection: psycopg.Connection) -> dict[str, bool]:
     """The indexes of the user's tables beside primary keys, and whether each is valid."""
     rows = connection.execute(
         "SELECT i.relname, x.indisvalid FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid "
-        "JOIN pg_namespace n ON n.oid = i.relnamespace WHERE n.nspname NOT IN ('vaccine', 'pg_catalog', 'pg_toast') "
+        "JOIN pg_namespace n ON n.oid = i.relnamespace WHERE n.nspname <> 'vaccine' AND n.nspname !~ '^pg_' "
         "AND NOT x.indisprimary ORDER BY 1"
     ).fetchall()
     return dict(rows)
