@@ -105,7 +105,7 @@ def body(plan: Plan, of: Vaccination, indent: int) -> tuple[str, str]:
     """The statements of upgrade() and downgrade(), the lines after the first indented by `indent`."""
     gate = f", gate={of.gate!r}" if of.gate != "auto" else ""
     up = [
-        "op.resolve_duplicates(**KEY, **POLICY)",
+        f"op.resolve_duplicates(**KEY, **POLICY, index={of.index_name!r})",
         f"op.create_unique_index_concurrently({of.index_name!r}, **KEY, **POLICY{gate})",
     ]
     down = [

@@ -137,6 +137,24 @@ def test_a_script_for_psql_ends_in_the_same_state(shell: Shell, server: Server, 
     assert whole_dump(server, database) == before
 
 
+def test_a_name_taken_since_the_plan_is_refused_before_any_row_changes(
+    shell: Shell, server: Server, database: str
+) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("CREATE TABLE issues (id int PRIMARY KEY, hash text, status text)")
+        connection.execute("INSERT INTO issues SELECT i, 'h' || i % 5, 'open' FROM generate_series(1, 10) AS i")
+        shell.vaccine(
+            "plan", "issues.hash", "--where", "status = 'open'", "--assign", "status=resolved", "-o", "plan.json"
+        )
+        shell.vaccine("revision", "plan.json")
+        connection.execute("CREATE TABLE uq_issues_open_hash ()")
+    before = whole_dump(server, database)
+    done = shell.alembic("upgrade", "head", status=255)
+    assert "uq_issues_open_hash" in done.stdout + done.stderr
+    assert (done.stdout + done.stderr).count("nothing was changed") == 1
+    assert whole_dump(server, database) == before
+
+
 def psql(server: Server, url: str, script: str) -> None:
     import subprocess
 

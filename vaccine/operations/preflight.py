@@ -16,6 +16,10 @@ from .table import PARTITIONED, Table, read_table
 from .work import Work, find, kept, live_key
 
 ORDINARY = "r"
+REFUSED = "the vaccination of {} is refused; nothing was changed"
+INDEX_REFUSED = (
+    "the unique index on {} is refused; this step changed nothing, and rows that were resolved before it are journalled"
+)
 WIDE_BYTES = 2600  # a btree entry holds 2704 bytes, its header included (manual, section 64.1)
 
 SERVER = """
@@ -107,7 +111,7 @@ def before_index(run: Run, name: str, key: Key, policy: Policy) -> Table:
     reasons += _index(run, name, table, key)
     reasons = reasons or _width(run, table, key)
     if reasons:
-        raise refusal(key, reasons)
+        raise refusal(key, reasons, INDEX_REFUSED)
     blockers = who_would_block(run.worker, key)
     if blockers:
         run.say(f"the build will wait up to {run.options.wait_s} s for: {named(blockers)}")
@@ -148,10 +152,10 @@ def before_restore(run: Run, key: Key, plan: str) -> Table:
     return table
 
 
-def refusal(key: Key, reasons: list[str]) -> PreflightError:
+def refusal(key: Key, reasons: list[str], what: str = REFUSED) -> PreflightError:
     """One error that lists every reason."""
     return PreflightError(
-        f"the vaccination of {key} is refused; nothing was changed",
+        what.format(key),
         why=_numbered(reasons),
         fix="remove " + ("each cause" if len(reasons) > 1 else "the cause") + ", then run the same command again",
         reasons=reasons,
