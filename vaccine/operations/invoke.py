@@ -104,11 +104,17 @@ def _running(operations: Operations, key: Key) -> Iterator[Run]:
     """A run that no other run on the table disturbs; an error of the driver becomes one message.
 
     Raises:
-        OperationError: the database refused a statement.
+        OperationError: the database refused a statement, or the run was interrupted.
     """
     try:
         with run_of(operations.migration_context, key) as run, one_run(run, key):
             yield run
+    except KeyboardInterrupt:
+        raise OperationError(
+            f"the vaccination of {key} was interrupted; what was committed before is journalled",
+            why="Ctrl-C or SIGINT; a build that was under way has been cancelled",
+            fix="run the same command again: it goes on where this one ended",
+        ) from None
     except psycopg.Error as error:
         lines = " / ".join(line.strip() for line in str(error).splitlines() if line.strip())
         raise OperationError(
