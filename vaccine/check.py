@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from vaccine.audit import Audit, key_text
 from vaccine.errors import ConfigurationError
 from vaccine.finding import Finding, Priority
+from vaccine.writers.check import fingerprint
+from vaccine.writers.model import SourceWriter
 
 GATES = (Priority.HIGH, Priority.MEDIUM, Priority.LOW)
 VERSION = 1
@@ -17,7 +20,7 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that fails the check. `kind`: unguarded, duplicates, invalid."""
+    """One thing that fails the check. `kind`: unguarded, duplicates, invalid, writer."""
 
     kind: str
     name: str
@@ -51,13 +54,30 @@ def problems(audit: Audit, baseline: Collection[str], at: Priority = Priority.LO
     return tuple(found)
 
 
+def writer_problems(racing: Iterable[SourceWriter], known: Collection[str]) -> tuple[Problem, ...]:
+    """Writers that look first and insert then, or write around the safe one, beyond those the baseline knows."""
+    return tuple(
+        Problem("writer", f"{one.file}:{one.line}", "; ".join(one.reasons), "run vaccine writers for the code to paste")
+        for one in racing
+        if fingerprint(one) not in known
+    )
+
+
 def name_of(finding: Finding) -> str:
     """The key as the baseline and the commands write it."""
     return key_text(finding.schema, finding.table, finding.columns)
 
 
-def read_baseline(path: Path) -> tuple[str, ...]:
-    """The unguarded keys that a baseline file knows.
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What a project knows of: unguarded keys by name, racing writers by fingerprint."""
+
+    keys: tuple[str, ...] = ()
+    writers: tuple[str, ...] = ()
+
+
+def read_baseline(path: Path) -> Baseline:
+    """What a baseline file knows.
 
     Raises:
         ConfigurationError: the file is missing or is no baseline.
@@ -70,17 +90,20 @@ def read_baseline(path: Path) -> tuple[str, ...]:
         ) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path} is no baseline", why=str(error), fix="make it anew") from error
-    keys = found.get("unguarded_keys") if isinstance(found, dict) and found.get("version") == VERSION else None
-    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+    right = isinstance(found, dict) and found.get("version") == VERSION
+    lists: list[Any] = [found.get("unguarded_keys"), found.get("racing_writers", [])] if right else [None]
+    if not all(isinstance(texts, list) and all(isinstance(text, str) for text in texts) for texts in lists):
         raise ConfigurationError(
             f"{path} is no baseline of this version",
             why=f'a baseline is a JSON object with "version": {VERSION} and "unguarded_keys"',
             fix="make it anew with vaccine check --write-baseline",
         )
-    return tuple(keys)
+    return Baseline(tuple(lists[0]), tuple(lists[1]))
 
 
-def baseline_text(audit: Audit) -> str:
-    """The baseline of an audit: every key that is unguarded now, sorted, one a line."""
+def baseline_text(audit: Audit, racing: Iterable[SourceWriter] = ()) -> str:
+    """The baseline of an audit: every key that is unguarded now, and every racing writer, sorted, one a line."""
     keys = sorted(name_of(each) for each in audit.findings if each.priority in GATES and not each.accepted)
-    return json.dumps({"version": VERSION, "unguarded_keys": keys}, indent=2, ensure_ascii=False) + "\n"
+    writers = sorted(map(fingerprint, racing))
+    content = {"version": VERSION, "unguarded_keys": keys, "racing_writers": writers}
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"

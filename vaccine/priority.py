@@ -153,8 +153,14 @@ def _pattern(facts: Facts) -> tuple[str, ...]:
 
 
 def _listed(writers: Sequence[Writer]) -> str:
-    names = [f"{writer.kind} {writer.name}" if writer.kind != "statistics" else writer.evidence for writer in writers]
+    names = [_named(writer) for writer in writers]
     return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
+
+
+def _named(writer: Writer) -> str:
+    if writer.kind == "statistics":
+        return writer.evidence
+    return writer.place if writer.kind == "source" and writer.place else f"{writer.kind} {writer.name}"
 
 
 def _with_data(facts: Facts) -> float:

@@ -72,4 +72,6 @@ def test_the_terminal_has_the_damage_on_top_and_says_what_to_run(audit_database:
 
 def test_fail_on_sets_the_exit_status(audit_database: str) -> None:
     assert _run("audit", "--url", audit_database, "--fail-on", "high").returncode == 1
-    assert _run("audit", "--url", audit_database, "--exclude", "public.system_issues", "--fail-on", "high").returncode == 0
+    assert (
+        _run("audit", "--url", audit_database, "--exclude", "public.system_issues", "--fail-on", "high").returncode == 0
+    )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from vaccine.cli.auditing import audit_options, run
 from vaccine.cli.common import say
+
+if TYPE_CHECKING:
+    from vaccine.writers.model import SourceWriter
 
 
 @click.command("check")
@@ -25,24 +28,37 @@ from vaccine.cli.common import say
     help="The lowest priority of an unguarded key that fails.",
 )
 def command(baseline: Path | None, write_baseline: bool, fail_on: str, **options: Any) -> int:  # noqa: FBT001
-    """Fail on unguarded keys that the baseline does not know, INVALID indexes and live duplicates. Read-only.
+    """Fail on new unguarded keys, INVALID indexes, live duplicates and racing writers. Read-only.
+
+    New is what the baseline does not know.
 
     Exit status: 0 nothing; 1 something, listed on stdout; 2 usage or configuration; 3 database.
     """
-    from vaccine.check import baseline_text, problems, read_baseline
+    from vaccine.check import Baseline, baseline_text, problems, read_baseline, writer_problems
     from vaccine.config import load
     from vaccine.finding import Priority
 
     path = baseline or load(options["settings"]).baseline
-    known = read_baseline(path) if path and not write_baseline else ()
+    known = read_baseline(path) if path and not write_baseline else Baseline()
     audit = run(options)
+    racing = _racing(options["source"])
     if write_baseline:
         target = path or Path("vaccine-baseline.json")
-        target.write_text(baseline_text(audit), encoding="utf-8")
+        target.write_text(baseline_text(audit, racing), encoding="utf-8")
         say(f"wrote {target}: commit it, and give it with --baseline")
         return 0
-    found = problems(audit, known, Priority(fail_on))
+    found = (*problems(audit, known.keys, Priority(fail_on)), *writer_problems(racing, known.writers))
     for problem in found:
         click.echo(f"{problem.kind:<10}  {problem.name}  {problem.why}\n            fix: {problem.fix}")
     say(f"{audit.tables_audited:,} tables checked, {len(found)} problem{'' if len(found) == 1 else 's'}")
     return int(bool(found))
+
+
+def _racing(folders: tuple[Path, ...]) -> tuple[SourceWriter, ...]:
+    """The writers in source code that look first and insert then."""
+    if not folders:
+        return ()
+    from vaccine.writers import scan
+    from vaccine.writers.check import racing
+
+    return racing(scan(folders))
