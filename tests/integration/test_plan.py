@@ -175,3 +175,15 @@ def test_the_paths_alone_go_to_stdout(shell: Shell) -> None:
     (path,) = done.stdout.splitlines()
     assert Path(path).is_file()
     assert "alembic upgrade head" in done.stderr
+
+
+def test_the_writers_that_will_fail_on_the_day_are_named(shell: Shell) -> None:
+    (shell.folder / "writer.py").write_text(
+        "def report(cur, h):\n"
+        "    cur.execute('SELECT id FROM issues WHERE hash = %s', (h,))\n"
+        "    if cur.fetchone() is None:\n"
+        "        cur.execute('INSERT INTO issues (hash, status) VALUES (%s, %s)', (h, 'open'))\n"
+    )
+    planned = plan_of(shell, "issues.hash", *LIVE, *RETIRE, "--source", ".")
+    (failing,) = [each["text"] for each in planned["hazards"] if each["code"] == "writer-fails"]  # type: ignore[attr-defined]
+    assert "writer.py:4 (report) will fail once the index is there: find-then-insert" in failing

@@ -40,7 +40,7 @@ def build(connection: psycopg.Connection, finding: Finding, choices: Choices, gr
     every_column = tuple(column.name for column in target.columns)
     groups = read_groups(connection, selection, every_column, groups_shown) if countable and counted.groups else ()
     name = choices.name or index_name(target.table, selection.columns, selection.where)
-    situation = _situation(connection, target, selection, finding, name, counted=counted, assign=assign)
+    situation = _situation(connection, target, selection, name, counted=counted, assign=assign)
     draft = Vaccination(
         schema=target.schema,
         table=target.table,
@@ -125,7 +125,6 @@ def _situation(
     connection: psycopg.Connection,
     target: Target,
     selection: Selection,
-    finding: Finding,
     name: str,
     *,
     counted: Counted,
@@ -150,7 +149,6 @@ def _situation(
         wide_keys=_wide_keys(connection, target, selection),
         open_columns=_open_columns(connection, target, selection),
         sessions=sessions,
-        writers=finding.writers,
         in_recovery=bool(recovery and recovery[0]),
     )
 

@@ -81,8 +81,8 @@ WARNING = {
         "let it end, or end it, before the upgrade",
     ),
     "writer-fails": (
-        "{writer} looks first and inserts then: its duplicate fails with 23505 once the index is there",
-        "ship its fix first; vaccine writers DIR prints it",
+        "{place} ({name}) will fail once the index is there: {verdict}; {reasons}",
+        "ship its fix first: vaccine writers {folder} prints it",
     ),
 }
 CODES = (*BLOCKING, *WARNING)
@@ -92,4 +92,4 @@ def hazard(code: str, **values: object) -> Hazard:
     """The hazard of that code, with the values filled in."""
     blocking = code in BLOCKING
     text, fix = BLOCKING[code] if blocking else WARNING[code]
-    return Hazard(code, text.format(**values), fix, blocking)
+    return Hazard(code, text.format(**values), fix.format(**values), blocking)

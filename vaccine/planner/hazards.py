@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from vaccine.finding import Assignment, Writer
+from vaccine.finding import Assignment
 from vaccine.plan import Hazard
 from vaccine.planner.groups import Counted
 from vaccine.planner.hazard_texts import hazard
 from vaccine.planner.target import Target
-
-FAILING_VERDICTS = {"find-then-insert", "will-fail"}
 
 
 @dataclass(frozen=True)
@@ -41,13 +39,12 @@ class Situation:
     wide_keys: int
     open_columns: tuple[str, ...]  # nullable key columns that the predicate does not exclude
     sessions: tuple[Session, ...]
-    writers: tuple[Writer, ...]
     in_recovery: bool = False
 
 
 def hazards(of: Situation) -> tuple[Hazard, ...]:
     """The blocking hazards first, then the others, each once."""
-    found = [*_impossible(of), *_rights(of), *_retiring(of), *_index(of), *_rows(of), *_sessions(of), *_writers(of)]
+    found = [*_impossible(of), *_rights(of), *_retiring(of), *_index(of), *_rows(of), *_sessions(of)]
     return tuple(sorted(found, key=lambda each: not each.blocking))
 
 
@@ -127,9 +124,3 @@ def _sessions(of: Situation) -> Iterator[Hazard]:
             "waits-for", pid=each.pid, application=each.application, username=each.username, state=each.state,
             why=why, age=each.age_s,
         )  # fmt: skip
-
-
-def _writers(of: Situation) -> Iterator[Hazard]:
-    for writer in of.writers:
-        if writer.verdict in FAILING_VERDICTS:
-            yield hazard("writer-fails", writer=writer.place or writer.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,10 +12,11 @@ import psycopg
 from vaccine import __version__
 from vaccine.audit import AuditSettings, audit_key, run_audit
 from vaccine.finding import Finding, Priority
-from vaccine.plan import Plan
+from vaccine.plan import Plan, Vaccination
 from vaccine.planfile import with_id
 from vaccine.planner.build import build
 from vaccine.planner.fingerprint import fix_text_form
+from vaccine.planner.hazard_texts import hazard
 from vaccine.planner.request import Choices, KeyName, locate, refuse_bad_sql, refuse_unknown_columns
 from vaccine.planner.target import read_target, refuse_unreadable
 
@@ -42,6 +44,8 @@ def make_plan(
             notes.append("The audit ranks no key HIGH. To plan another: vaccine plan TABLE.COLUMN")
     wanted = [each for each in findings if each is not None]
     vaccinations = tuple(build(connection, each, choices, groups_shown) for each in wanted)
+    if source and vaccinations:
+        vaccinations = _with_failing_writers(vaccinations, source)
     role = connection.execute("SELECT current_user::text").fetchone()
     draft = Plan(
         id="",
@@ -54,6 +58,29 @@ def make_plan(
         notes=tuple(notes),
     )
     return with_id(draft)
+
+
+def _with_failing_writers(vaccinations: tuple[Vaccination, ...], source: Sequence[Path]) -> tuple[Vaccination, ...]:
+    """Each vaccination with a hazard for every writer in the source code that its very index would make fail.
+
+    Raises:
+        UsageError: the extra `writers` is not installed, or a folder does not exist.
+    """
+    from vaccine.writers import KeySpec, failing_on_the_day, scan  # noqa: PLC0415  an extra
+
+    keys = [KeySpec(each.schema, each.table, each.columns, each.where, each.index_name) for each in vaccinations]
+    found = scan(source, keys=keys)
+    folder = " ".join(map(str, source))
+    told = []
+    for each, key in zip(vaccinations, keys, strict=True):
+        failing = (
+            hazard(
+                "writer-fails", place=one.place, name=one.name, verdict=one.verdict, reasons=one.evidence, folder=folder
+            )
+            for one in failing_on_the_day(found, key)
+        )
+        told.append(replace(each, hazards=(*each.hazards, *failing)))
+    return tuple(told)
 
 
 def _named(
