@@ -85,8 +85,8 @@ def test_prune_keeps_what_is_not_restored(environment: Environment, connection: 
     assert "NOT be restored" in journal(environment.url, "prune", "--plan", "6f1c2e0a", "--yes").stderr
     refused = environment.alembic("downgrade", "base", check=False)
     assert refused.returncode != 0
-    assert "were pruned" in refused.stderr
-    assert "Traceback" not in refused.stderr
+    assert "were pruned" in refused.stdout + refused.stderr
+    assert "Traceback" not in refused.stdout + refused.stderr
 
 
 def test_a_later_vaccination_follows_the_tables_new_shape(
@@ -105,7 +105,7 @@ def test_a_later_vaccination_follows_the_tables_new_shape(
 
     refused = environment.alembic("downgrade", "base", check=False)
     assert refused.returncode != 0
-    assert "note (json) is gone" in refused.stderr
+    assert "note (json) is gone" in refused.stdout + refused.stderr
     connection.execute("ALTER TABLE issues ADD COLUMN note json")
     environment.alembic("downgrade", "base")  # the rows come back but for those whose note is no longer as it was left
     assert connection.execute("SELECT status FROM issues WHERE id = 4").fetchone() == ("open",)
@@ -116,5 +116,5 @@ def test_a_foreign_table_of_that_name_is_left_alone(environment: Environment, co
     before = connection.execute(ROWS).fetchall()
     refused = environment.alembic("upgrade", "head", check=False)
     assert refused.returncode != 0
-    assert "vaccine.journal is not Vaccine's" in refused.stderr
+    assert "vaccine.journal is not Vaccine's" in refused.stdout + refused.stderr
     assert connection.execute(ROWS).fetchall() == before

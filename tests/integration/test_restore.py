@@ -56,7 +56,7 @@ def test_edited_and_deleted_rows_are_listed_and_kept(
     connection.execute("UPDATE issues SET last_seen_at = now() WHERE id = 2; DELETE FROM issues WHERE id = 3")
     strict = environment.alembic("-x", "vaccine.restore=strict", "downgrade", "base", check=False)
     assert strict.returncode != 0
-    assert "primary keys 2, 3" in strict.stderr
+    assert "primary keys 2, 3" in strict.stdout + strict.stderr
     assert connection.execute("SELECT status FROM issues WHERE id = 4").fetchone() == ("resolved",)
     down = environment.alembic("downgrade", "base").stdout
     assert "restored 1 row of public.issues" in down

@@ -15,26 +15,20 @@ from dataclasses import dataclass
 from functools import partial
 
 import psycopg
-from psycopg import sql
+from psycopg import errors, sql
 
 from .blockers import holders_of, named
 from .errors import DriftedError, VerifyError
 from .journal import Batch, Images, already_resolved, ensure_images, ensure_journal, write_batch
 from .key import Key, Policy, names, value
 from .pace import Pace, Throttle
-from .retry import with_lock_retries
+from .retry import Result, pause, with_lock_retries
 from .run import Run
 from .table import Table, equal
 from .work import WORK, Work, find, live_key, ranking
 
 SKIPPED = sql.Identifier("pg_temp", "vaccine_skipped")
 ROUNDS = 5  # passes over the table; what still arrives then is left to the index's own retries
-
-# Rows are looked up by primary key, always: statistics of a small temporary table must not turn that into a scan.
-BATCH_SETTINGS = (
-    "SELECT pg_catalog.set_config(name, 'off', true) FROM (VALUES"
-    " ('enable_seqscan'), ('enable_hashjoin'), ('enable_mergejoin'), ('jit')) AS s (name)"
-)
 
 
 @dataclass
@@ -139,21 +133,23 @@ class Resolver:
     def _with_retries(self, action: Callable[[], int]) -> int:
         table = self.work.table
         what = f"resolve rows of {table.schema}.{table.name}; the batches done so far are committed and journalled"
-        blame = partial(_holders, self.run.worker, self.work.key)
-        return with_lock_retries(self.run.worker, self.run.options, action, what, blame=blame)
+        return with_row_retries(self.run, self.work.key, action, what)
 
     def _batch(self, after: int, last: int, held: list[float], *, skip: bool) -> int:
         """Resolve the work rows `after` < n <= `last` in one transaction; `held` gets the milliseconds of its locks."""
         worker = self.run.worker
-        with worker.transaction():
-            worker.execute(BATCH_SETTINGS)
+        sure: list[int] = []
+        with worker.pipeline(), worker.transaction():
+            worker.execute(batch_settings(self.run))
+            batch = worker.execute("SELECT pg_catalog.nextval('vaccine.journal_batch_seq')")
             started = time.monotonic()
             locked = self._numbers(self._lock(after, last, skip=skip))
             if skip and len(locked) < last - after:
                 self._remember_skipped(after, last, locked)
-            sure = self._numbers(self._check(locked)) if locked else []
+            if locked:
+                sure = self._numbers(self._check(locked))
             if sure:
-                self._change(sure)
+                self._change(batch, sure)
         held.append((time.monotonic() - started) * 1000)
         self.done.batches += bool(sure)
         return len(sure)
@@ -219,27 +215,27 @@ class Resolver:
             live=live_key(work.key),
         )
 
-    def _change(self, sure: list[int]) -> None:
+    def _change(self, batch: psycopg.Cursor[tuple[int]], sure: list[int]) -> None:
         """Old images, resolve, new images, the journal's row; all in the batch's transaction."""
         worker = self.run.worker
-        row = worker.execute("SELECT pg_catalog.nextval('vaccine.journal_batch_seq')").fetchone()
+        row = batch.fetchone()
         assert row is not None
-        number = int(row[0])
+        number = row[0]
         worker.execute(self._image(number, sure, "before"))
-        changed = worker.execute(self._update(sure)).rowcount
+        update = worker.execute(self._update(sure))
         worker.execute("SET CONSTRAINTS ALL IMMEDIATE")
         after = worker.execute(
             sql.SQL("WITH after AS ({} RETURNING ({}) IS TRUE AS live) SELECT count(*), count(*) FILTER (WHERE live)"
                     " FROM after").format(self._image(number, sure, "after"), live_key(self.work.key))
         ).fetchone()  # fmt: skip
         assert after is not None
-        if changed != len(sure) or after != (len(sure), 0):
-            raise self._undone(len(sure), changed, *after)
+        if update.rowcount != len(sure) or after != (len(sure), 0):
+            raise self._undone(len(sure), update.rowcount, *after)
         pairs = sql.SQL("SELECT o.place, {excess}, {survivor} FROM {chosen}").format(
             excess=as_json(self.work.excess), survivor=as_json(self.work.survivor), chosen=self._chosen(sure)
         )
-        batch = Batch(number, self.run.revision, self.work.key, self.work.policy, self.images, len(sure), pairs)
-        write_batch(worker, batch)
+        where = self.run.revision, self.work.key, self.work.policy, self.images
+        write_batch(worker, Batch(number, *where, len(sure), pairs))
 
     def _image(self, number: int, sure: list[int], image: str) -> sql.Composed:
         # The image table goes by the user's table's name here, for a predicate that says `issues.status`.
@@ -295,6 +291,32 @@ class Resolver:
             "are still live: a trigger or a rule undoes the update, or the assignment does not end the predicate",
             fix="look at the table's triggers (\\d in psql) and at `assign` and `where` of the revision",
         )
+
+
+def batch_settings(run: Run) -> sql.Composed:
+    """The settings of one batch's transaction.
+
+    Rows are looked up by primary key, always: a small temporary table's statistics must not turn that into a scan.
+    """
+    timeout = sql.Literal(f"{max(1, run.options.lock_timeout_ms)}ms")
+    return sql.SQL(
+        "SELECT pg_catalog.set_config(name, setting, true) FROM (VALUES ('lock_timeout', {}),"
+        " ('enable_seqscan', 'off'),"
+        " ('enable_hashjoin', 'off'), ('enable_mergejoin', 'off'), ('jit', 'off')) AS s (name, setting)"
+    ).format(timeout)
+
+
+def with_row_retries(run: Run, key: Key, action: Callable[[], Result], what: str) -> Result:
+    """The result of a batch; when a lock was not to be had, of its next bounded tries.
+
+    Raises:
+        LockTimeoutError: no try got its locks.
+    """
+    try:
+        return action()
+    except (errors.LockNotAvailable, errors.DeadlockDetected):
+        time.sleep(pause(1))
+    return with_lock_retries(run.worker, run.options, action, what, blame=partial(_holders, run.worker, key))
 
 
 def numbers(of: list[int]) -> sql.Composable:

@@ -16,24 +16,22 @@ from functools import partial
 import psycopg
 from psycopg import sql
 
-from .blockers import holders_of, named
-from .dedupe import BATCH_SETTINGS, numbers
+from .dedupe import batch_settings, numbers, with_row_retries
 from .errors import RestoreError
 from .journal import Images, has_journal, open_images
 from .key import Key, names
 from .pace import FIRST_ROWS, Pace, Throttle
-from .retry import with_lock_retries
 from .run import Run
 from .table import Table, equal
 
 BATCHES = """
-SELECT j.batch, j.images, j.row_count, j.restore_cursor, i.primary_key
+SELECT j.batch, j.images, j.row_count, j.restore_cursor, j.skipped_rows, i.primary_key
   FROM vaccine.journal j
   JOIN vaccine.image_tables i USING (images)
  WHERE j.plan = %s AND j.schema_name = %s AND j.table_name = %s AND j.key_columns = %s
    AND j.predicate IS NOT DISTINCT FROM %s AND j.outcome IN ('resolved', 'restoring') AND j.batch < %s
  ORDER BY j.batch DESC
- LIMIT 1
+ LIMIT 500
 """
 
 IMAGE_TABLES = """
@@ -138,10 +136,14 @@ def restorers(run: Run, key: Key, plan: str, table: Table) -> Iterator[Restorer]
         return
     number = 2**63 - 1
     where = (plan, key.schema, key.table, list(key.columns), key.where)
-    while row := run.worker.execute(BATCHES, (*where, number)).fetchone():
-        number, name, rows, cursor, primary_key = row
-        images = open_images(run.worker, name, journalled(run.worker, table, name, tuple(primary_key)))
-        yield Restorer(run, images, key, number, rows, cursor)
+    opened: dict[str, Images] = {}
+    pace = Pace(run.options.batch_ms)
+    while found := run.worker.execute(BATCHES, (*where, number)).fetchall():
+        for number, name, rows, cursor, skipped, primary_key in found:
+            if name not in opened:
+                shape = journalled(run.worker, table, name, tuple(primary_key))
+                opened[name] = open_images(run.worker, name, shape)
+            yield Restorer(run, opened[name], key, number, rows, cursor, list(skipped), pace)
 
 
 def journalled(connection: psycopg.Connection, table: Table, images: str, primary_key: tuple[str, ...]) -> Table:
@@ -198,23 +200,25 @@ class Restorer:
     batch: int
     row_count: int
     cursor: int
+    skipped: list[int] = field(default_factory=list)
+    pace: Pace = field(default_factory=lambda: Pace(FIRST_ROWS))
 
     def run_all(self, done: Restored) -> None:
         """Piece after piece, then the rows that others held."""
-        pace, throttle = Pace(self.run.options.batch_ms, FIRST_ROWS), Throttle(self.run)
+        throttle = Throttle(self.run)
         while self.cursor < self.row_count:
-            last = min(self.cursor + pace.rows, self.row_count)
+            last = min(self.cursor + self.pace.rows, self.row_count)
             held = self._with_retries(partial(self._piece, self.cursor, last, done, skip=True))
-            pace.learn(last - self.cursor, held)
+            self.pace.learn(last - self.cursor, held)
             self.cursor = last
             throttle.rest()
-        for place in self._skipped():
+        for place in self.skipped:
             self._with_retries(partial(self._piece, place - 1, place, done, skip=False))
             throttle.rest()
 
     def edited(self) -> list[str]:
         """The primary keys of rows that are no longer as they were left; changes nothing."""
-        places = list(range(self.cursor + 1, self.row_count + 1)) + self._skipped()
+        places = list(range(self.cursor + 1, self.row_count + 1)) + self.skipped
         same, _ = self._same(places)
         if len(same) == len(places):
             return []
@@ -232,18 +236,13 @@ class Restorer:
     def _with_retries(self, action: Callable[[], float]) -> float:
         table = self.images.table
         what = f"restore rows of {table.schema}.{table.name}; those done so far are committed"
-
-        def blame() -> str:
-            found = [blocker for blocker in holders_of(self.run.worker, self.key) if blocker.kind != "reader"]
-            return f"the table is held by {named(found)}" if found else ""
-
-        return with_lock_retries(self.run.worker, self.run.options, action, what, blame=blame)
+        return with_row_retries(self.run, self.key, action, what)
 
     def _piece(self, after: int, last: int, done: Restored, *, skip: bool) -> float:
         """Restore the rows `after` < place <= `last` in one transaction; the milliseconds that locks were held."""
         worker = self.run.worker
-        with worker.transaction():
-            worker.execute(BATCH_SETTINGS)
+        with worker.pipeline(), worker.transaction():
+            worker.execute(batch_settings(self.run))
             started = time.monotonic()
             locked = self._locked(after, last, skip=skip)
             there = locked if len(locked) == last - after else self._places(after, last, sql.SQL(""))
@@ -252,17 +251,12 @@ class Restorer:
             skipped = set(there) - set(locked)
             kept = set(range(after + 1, last + 1)) - set(same) - skipped
             self._note(last, same, sorted(kept), sorted(skipped), sorted(stamped), skip=skip)
+        if skip:
+            self.skipped += sorted(skipped)
         done.rows += len(same)
         done.kept += len(kept)
         done.stamped |= stamped
         return (time.monotonic() - started) * 1000
-
-    def _skipped(self) -> list[int]:
-        row = self.run.worker.execute(
-            "SELECT skipped_rows FROM vaccine.journal WHERE batch = %s", (self.batch,)
-        ).fetchone()
-        assert row is not None
-        return list(row[0])
 
     def _locked(self, after: int, last: int, *, skip: bool) -> list[int]:
         how = sql.SQL(" ORDER BY a.{place} FOR NO KEY UPDATE OF t{skip}").format(
