@@ -29,3 +29,20 @@ def test_a_last_short_batch_says_nothing() -> None:
     pace = Pace(aim_ms=25, rows=1000)
     pace.learn(3, 1)
     assert pace.rows == 1000
+
+
+def test_where_every_batch_is_slow_whatever_its_size_batches_stay_large() -> None:
+    pace = Pace(aim_ms=25)
+    sizes = []
+    for _ in range(200):
+        sizes.append(pace.rows)
+        pace.learn(pace.rows, 40 + pace.rows * 0.05)
+    assert sum(sizes) / len(sizes) > 100
+    assert pace.slowest_ms <= 2 * 41
+
+
+def test_a_row_that_takes_long_by_itself_stays_alone() -> None:
+    pace = Pace(aim_ms=25)
+    for _ in range(20):
+        pace.learn(pace.rows, pace.rows * 150)
+    assert pace.rows == 1

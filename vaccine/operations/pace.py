@@ -12,6 +12,7 @@ from .run import Run
 
 FIRST_ROWS = 50
 MOST_ROWS = 5000
+SLOW_ROW = 4  # times what a batch aims at: a single row that takes longer stays alone
 LAG_EVERY_S = 1.0
 
 LAG = """
@@ -25,18 +26,31 @@ SELECT application_name, client_addr::text, extract(epoch FROM replay_lag)::floa
 
 @dataclass
 class Pace:
-    """The size of the next batch, learned from how long the last ones held their locks. Times in milliseconds."""
+    """The size of the next batch, learned from how long the last ones held their locks. Times in milliseconds.
+
+    `floor_ms` is what a batch of a single row takes: a slow disk, a busy machine. Fewer rows cannot make a batch
+    shorter than that, so it may always take twice as long: else sizes would fall to one row and stay there.
+    """
 
     aim_ms: float
     rows: int = FIRST_ROWS
     slowest_ms: float = 0.0
+    floor_ms: float = 0.0
 
     def learn(self, rows: int, held_ms: float) -> None:
         """After a batch of `rows` that held its locks for `held_ms`: grow slowly, shrink at once."""
         self.slowest_ms = max(self.slowest_ms, held_ms)
         if rows < self.rows and held_ms <= self.aim_ms:
             return  # the last, short batch says nothing
-        fitting = rows * self.aim_ms / max(held_ms, 0.1)
+        if rows == 1 and held_ms > SLOW_ROW * self.aim_ms:
+            self.floor_ms, self.rows = 0.0, 1  # the row itself is that slow: two would take twice as long
+            return
+        if rows == 1:
+            self.floor_ms = (self.floor_ms + held_ms) / 2 if self.floor_ms else held_ms
+        else:
+            self.floor_ms -= max(self.floor_ms - held_ms, self.floor_ms / 10) / 10
+        longest = max(self.aim_ms, 2 * self.floor_ms)
+        fitting = rows * (longest - self.floor_ms) / max(held_ms - self.floor_ms, 0.1)
         self.rows = int(max(1, min(fitting, self.rows * 1.5 + 1, MOST_ROWS)))
 
 
