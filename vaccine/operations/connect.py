@@ -14,7 +14,7 @@ from alembic import util
 from psycopg import conninfo, sql
 from psycopg.types.json import Jsonb
 
-from .errors import OperationError, PreflightError
+from .errors import BusyError, OperationError, PreflightError
 from .key import Key
 from .options import Options
 from .pooler import refuse_pooler
@@ -99,14 +99,35 @@ def refuse_open_transaction(context: MigrationContext) -> None:
     )
 
 
+def refuse_overtaken(context: MigrationContext) -> None:
+    """See whether another run has stamped the revision while this one waited: Alembic would trip over its own stamp.
+
+    Raises:
+        BusyError: the revision is stamped as this run would stamp it.
+    """
+    revision, function = _caller()
+    stamped = revision in context.get_current_heads()
+    if (function == "upgrade" and stamped) or (function == "downgrade" and not stamped):
+        raise BusyError(
+            f"another run has ended the {function} of revision {revision} meanwhile; nothing is left to do for it",
+            why="two `alembic` commands ran at once on one database; Vaccine let one go after the other",
+            fix="see `alembic current`; run the same command again where there are more revisions to go",
+        )
+
+
 def calling_revision() -> str:
-    """The id of the revision whose upgrade() or downgrade() runs; for the journal, nothing is decided by it."""
+    """The id of the revision whose upgrade() or downgrade() runs."""
+    return _caller()[0]
+
+
+def _caller() -> tuple[str, str]:
+    """The revision and its function that called, or `unknown`."""
     frame = inspect.currentframe()
     while frame is not None:
         if "down_revision" in frame.f_globals and isinstance(frame.f_globals.get("revision"), str):
-            return str(frame.f_globals["revision"])
+            return str(frame.f_globals["revision"]), frame.f_code.co_name
         frame = frame.f_back
-    return "unknown"
+    return "unknown", "unknown"
 
 
 def _origin(context: MigrationContext) -> Origin:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from .connect import options_of, run_of
+from .connect import options_of, refuse_overtaken, run_of
 from .dedupe import Resolved, check_rows, resolve
 from .errors import OperationError
 from .key import Key, Policy
@@ -108,6 +108,7 @@ def _running(operations: Operations, key: Key) -> Iterator[Run]:
     """
     try:
         with run_of(operations.migration_context, key) as run, one_run(run, key):
+            refuse_overtaken(operations.migration_context)
             yield run
     except KeyboardInterrupt:
         raise OperationError(
