@@ -114,8 +114,8 @@ def make_rows(url: str, rows: int) -> None:
     """A tenth is live; of 5M rows, 100k live groups and 150k rows too many in k1; the other keys do not repeat."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
-            "CREATE TABLE big (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, k1 text, k2 text, k3 bigint, k4 text,"
-            " status text NOT NULL, note text, created_at timestamptz DEFAULT now())"
+            "CREATE TABLE big (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, k1 text, k2 text, k3 bigint,"
+            " k4 text, status text NOT NULL, note text, created_at timestamptz DEFAULT now())"
         )
         connection.execute(
             "INSERT INTO big (k1, k2, k3, k4, status, note)"
