@@ -10,6 +10,24 @@ from vaccine.writers.rules import Place, Rule, triggers
 from vaccine.writers.site import Site
 from vaccine.writers.syntax import Chain, Link, Node, Source
 
+# a chain that changes what it finds is no look-up; one that asks for one row looks for "the same" row
+CHANGES = frozenset(
+    (
+        *("delete", "update", "destroy", "remove", "del", "updateMany", "deleteMany", "delete_all", "update_all"),
+        *("destroy_all", "adelete", "aupdate", "decrement", "increment", "forceDelete", "Delete", "Update", "Updates"),
+    )
+)
+SINGLE = frozenset(
+    (
+        *("first", "exists", "get", "one", "one_or_none", "scalar", "scalar_one_or_none", "count", "last", "aget"),
+        *("afirst", "aexists", "latest", "earliest", "get_or_none", "exists?", "find_by", "find_by!", "take", "any?"),
+        *("none?", "present?", "blank?", "firstOrFail", "doesntExist", "firstWhere", "value", "pluck", "limit"),
+        *("single", "maybeSingle", "First", "Take", "findFirst", "findUnique", "findOne", "findOneBy", "sole"),
+        *("findFirstOrThrow", "findUniqueOrThrow"),
+    )
+)
+MANY = frozenset({"Django", "SQLAlchemy", "ActiveRecord", "Eloquent", "Prisma"})  # their filters alone are lists
+
 
 def sites(source: Source) -> Iterator[Site]:
     """The writes and look-ups that the language's rules find in the file's calls."""
@@ -51,7 +69,8 @@ def _site(source: Source, chain: Chain, position: int, rule: Rule) -> Site | Non
         text = "" if node is None else (source.string(node) or source.resolve(node).text())
         if not pattern.search(text):
             return None
-    table = next((found for place in rule.tables if (found := _table(source, chain, place)) is not None), None)
+    tables = (_table(source, chain, place, position) for place in rule.tables)
+    table = next((found for found in tables if found is not None), None)
     if table is None:
         return None
     return _filled(source, chain, position, rule, table)
@@ -61,7 +80,9 @@ def _fits(chain: Chain, position: int, rule: Rule) -> bool:
     if rule.root is not None and not rule.root.search(chain.root):
         return False
     names = [link.name for link in chain.links]
-    if rule.absent & set(names):
+    if rule.absent & set(names) or (rule.kind is Kind.LOOK_UP and CHANGES & set(names[position:])):
+        return False
+    if rule.between is not None and set(names[:position]) - rule.between:
         return False
     wanted = list(rule.links[:-1])
     for name in names[:position]:
@@ -75,6 +96,7 @@ def _filled(source: Source, chain: Chain, position: int, rule: Rule, table: Tabl
     link = chain.links[position]
     site = Site(rule.kind, table, start, end, rule.library, rule.id, rule.confidence, handles=rule.handles)
     if rule.kind is Kind.LOOK_UP:
+        site.single = rule.library not in MANY or bool(SINGLE & {one.name for one in chain.links})
         found = [_filter(source, chain, place) for place in rule.columns]
         site.columns = tuple(dict.fromkeys(column for one in found for column in one.columns))
         site.fixed = tuple(dict.fromkeys(column for one in found for column in one.fixed))
@@ -120,7 +142,9 @@ def _node_at(source: Source, chain: Chain, place: Place) -> Node | None:
     return node
 
 
-def _table(source: Source, chain: Chain, place: Place) -> TableName | None:
+def _table(source: Source, chain: Chain, place: Place, position: int) -> TableName | None:
+    if "previous" in place.links:
+        return _association(chain, position)
     if "root" in place.links:
         return _root_table(chain, place.reader)
     node = _node_at(source, chain, place)
@@ -134,6 +158,14 @@ def _root_table(chain: Chain, reader: str) -> TableName | None:
             name = name.removesuffix(suffix)
         return TableName(name[:1].upper() + name[1:], exact=False) if name.isidentifier() else None
     return read.model(chain.root)
+
+
+def _association(chain: Chain, position: int) -> TableName | None:
+    """The table of `family.users.create!`: the word before the last one, a plural without arguments."""
+    before = chain.links[position - 1] if position else None
+    if before is None or before.positional or before.keywords or not before.name.endswith("s"):
+        return None
+    return TableName(before.name) if before.name.isidentifier() and before.name.islower() else None
 
 
 def _filter(source: Source, chain: Chain, place: Place) -> read.Filter:
@@ -172,6 +204,8 @@ def _conflict(source: Source, chain: Chain, rule: Rule) -> Conflict | None:
     if rule.target is None or _link(chain, rule.target) is None:
         return Conflict(opaque=True) if rule.kind is Kind.UPSERT else None
     node = _node_at(source, chain, rule.target)
+    if node is None and rule.kind is Kind.INSERT and rule.target.links & rule.links[-1]:
+        return None  # the argument that makes it an upsert is not given
     columns = read.columns(source, (node,)) if node is not None else ()
     where = _node_at(source, chain, rule.target_where) if rule.target_where is not None else None
     predicate, bound = read.predicate(source, where) if where is not None else (None, False)

@@ -80,6 +80,7 @@ class TableName:
     schema: str | None = None
     exact: bool = True
     aliases: tuple[str, ...] = ()
+    space: str = ""  # the outermost namespace of a Ruby class, `OIDC` of `OIDC::IdToken`
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,7 @@ class LookUp:
     columns: tuple[str, ...]
     fixed: tuple[str, ...] = ()
     text: str = ""
+    single: bool = True  # asks for one row, or whether there is one
     file: str = ""  # set when the look-up stands in a function of another file
 
 

@@ -51,6 +51,23 @@ def declared(text: str) -> dict[str, str]:
     return found
 
 
+RUBY_NAMES = re.compile(r"^\s*(?:class|module)\s+([A-Z][\w:]*)", re.MULTILINE)
+# libraries that keep their rows in the application's database
+RUBY_TABLES = frozenset(
+    ("ActiveStorage", "ActionText", "ActionMailbox", "Doorkeeper", "PaperTrail", "GoodJob", "SolidQueue")
+)
+
+
+def ruby_names(text: str) -> set[str]:
+    """The names of classes and modules that a Ruby file opens, each part of a nested name."""
+    return {part for match in RUBY_NAMES.finditer(text) for part in match.group(1).split("::")}
+
+
+def foreign(table: TableName, names: set[str]) -> bool:
+    """True for a class in a namespace that neither the tree nor Rails knows: `HexaPDF::Box` is no model."""
+    return bool(table.space) and table.space not in RUBY_TABLES and table.space not in names
+
+
 @cache
 def plural(word: str) -> str:
     """The usual English plural of a snake-case name."""
@@ -68,4 +85,4 @@ def resolve(table: TableName, known: dict[str, str]) -> TableName:
         schema, _, name = said.rpartition(".")
         return TableName(name, schema or None, aliases=(name,))
     name = snake(table.name)
-    return TableName(plural(name), exact=False, aliases=(plural(name), name))
+    return TableName(plural(name), exact=False, aliases=tuple(dict.fromkeys((plural(name), name, table.name))))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from vaccine.writers import sql
-from vaccine.writers.model import TableName, snake
+from vaccine.writers.model import TableName
 from vaccine.writers.syntax import HOLE, NAMES, Node, Source
 
 REST = re.compile(rf"(?:^|[/}}{HOLE}])(?:items|rest/v1)/([A-Za-z_]\w*)/?(?:\?|$)")
@@ -46,6 +46,7 @@ CONSTANT_KINDS = frozenset(
 GROUPS = frozenset(
     {"where", "filter", "_and", "AND", "and", "query", "params", "defaults", "$and", "data", "attributes"}
 )
+ALTERNATIVES = frozenset({"OR", "or", "_or", "$or", "NOT", "not", "[Op.or]", "[Op.not]"})  # not equality
 OPERATORS = frozenset({"_eq", "equals", "$eq", "eq", "[Op.eq]"})
 WRAPPERS = re.compile(r"(^|\.)(stringify|dumps|dict|encode|json_encode|to_json|Equal|of|array|fromEntries|assign)$")
 
@@ -96,7 +97,8 @@ def model(text: str) -> TableName | None:
     name = re.split(r"[.:\\]", name)[-1]
     if not IDENTIFIER.match(name) or not name[0].isupper() or name.isupper():
         return None
-    return TableName(name, exact=False)
+    space = text.strip().partition("::")[0] if "::" in text and not text.endswith("::class") else ""
+    return TableName(name, exact=False, space=space)
 
 
 def keys(source: Source, node: Node, depth: int = 0) -> tuple[str, ...]:
@@ -284,6 +286,8 @@ def _map_filter(source: Source, node: Node, depth: int) -> list[tuple[str, bool]
 def _entry(source: Source, key: str, value: Node, depth: int) -> list[tuple[str, bool]]:
     resolved = source.resolve(value)
     kind = resolved.kind()
+    if key in ALTERNATIVES:
+        return []
     if key in GROUPS:
         inner = (
             _elements(source, resolved) if kind in source.grammar.lists and kind not in source.grammar.maps else [value]

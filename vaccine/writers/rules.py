@@ -49,7 +49,7 @@ class Rule:
     ignores: Place | None = None
     handles: str = ""
     absent: frozenset[str] = frozenset()
-    otherwise_fixed: bool = False
+    between: frozenset[str] | None = None  # the only links that may stand before the last one
 
 
 def _pattern(data: dict[str, Any], name: str) -> re.Pattern[str] | None:
@@ -79,6 +79,7 @@ def load(language: str, name: str, data: dict[str, Any]) -> Rule:
         ignores=_place(data, "ignores"),
         handles=data.get("handles", ""),
         absent=frozenset(data.get("absent", [])),
+        between=frozenset(data["between"]) if "between" in data else None,
     )
 
 

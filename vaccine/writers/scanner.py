@@ -11,6 +11,7 @@ from vaccine.writers import models, walk
 from vaccine.writers.extract import Found, Write, extract, needs
 from vaccine.writers.grammar import Grammar, by_extension, grammars
 from vaccine.writers.model import Counts, KeySpec, Kind, LookUp, SourceWriter, SourceWriters, TableName
+from vaccine.writers.rules import triggers
 from vaccine.writers.site import Site
 from vaccine.writers.verdict import covers, fits_table, judge, with_bypasses
 
@@ -31,19 +32,28 @@ def scan(paths: Sequence[Path], *, keys: Sequence[KeySpec] | None = None, everyt
     needs()
     tally = walk.Tally()
     known: dict[str, str] = {}
-    found = list(_files(paths, tally, known, everything=everything))
+    names: set[str] = set()
+    found = list(_files(paths, tally, known, names, everything=everything))
     finders: Finders = defaultdict(list)
     for one in found:
         for name, line, site in one.finders:
             finders[name].append((one.file, line, site))
     called = frozenset(name for one in found for name in one.calls)
-    writers = [writer for one in found for write in one.writes for writer in _writers(one, write, known, finders, keys)]
+    writers = [
+        writer
+        for one in found
+        for write in one.writes
+        if not models.foreign(write.site.table, names)
+        for writer in _writers(one, write, known, finders, keys)
+    ]
     writers.sort(key=lambda writer: (writer.file, writer.line))
     counts = Counts(tally.read, tally.lines, tuple(sorted(tally.skipped.items())))
     return SourceWriters(tuple(with_bypasses(writers, called)), counts)
 
 
-def _files(paths: Sequence[Path], tally: walk.Tally, known: dict[str, str], *, everything: bool) -> Iterator[Found]:
+def _files(
+    paths: Sequence[Path], tally: walk.Tally, known: dict[str, str], names: set[str], *, everything: bool
+) -> Iterator[Found]:
     endings = frozenset(by_extension()) | {"prisma"}
     for path in walk.files(paths, endings, tally, everything=everything):
         text = walk.read(path, tally)
@@ -52,6 +62,8 @@ def _files(paths: Sequence[Path], tally: walk.Tally, known: dict[str, str], *, e
         tally.read += 1
         tally.lines += text.count("\n") + 1
         known.update(models.declared(text))
+        if path.suffix == ".rb":
+            names |= models.ruby_names(text)
         grammar = _grammar(path, text)
         if grammar is None:
             continue
@@ -77,15 +89,20 @@ def _writers(
     found: Found, write: Write, known: dict[str, str], finders: Finders, keys: Sequence[KeySpec] | None
 ) -> Iterator[SourceWriter]:
     table = models.resolve(write.site.table, known)
-    look_ups = _look_ups(found, write, table, known, finders)
+    look_ups = _look_ups(found, write, table, known, finders, keyed=keys is not None)
     writer = _writer(found, write, table)
     if keys is None:
-        yield _judged(replace(writer, look_up=look_ups[0] if look_ups else None), None)
+        yield _judged(replace(writer, look_up=_likeliest(look_ups)), None)
         return
     for key in keys:
         if fits_table(table, key):
             fitting = [one for one in look_ups if covers(one.columns + one.fixed, key)]
             yield _judged(replace(writer, look_up=fitting[0] if fitting else None), key)
+
+
+def _likeliest(look_ups: list[LookUp]) -> LookUp | None:
+    """The nearest look-up that asks for one row, else the nearest."""
+    return next((one for one in look_ups if one.single), look_ups[0] if look_ups else None)
 
 
 def _judged(writer: SourceWriter, key: KeySpec | None) -> SourceWriter:
@@ -117,15 +134,21 @@ def _writer(found: Found, write: Write, table: TableName) -> SourceWriter:
     )
 
 
-def _look_ups(found: Found, write: Write, table: TableName, known: dict[str, str], finders: Finders) -> list[LookUp]:
+def _look_ups(
+    found: Found, write: Write, table: TableName, known: dict[str, str], finders: Finders, *, keyed: bool
+) -> list[LookUp]:
     """The look-ups of the write's own table: in its scope first, then in functions that its scope calls."""
     near = [(line, site, "") for line, site in write.look_ups]
     for name in write.called:
+        if name in triggers(found.language) or len({file for file, _, _ in finders.get(name, ())}) != 1:
+            continue  # a library's own word, or too common a name to say which function it is
         near += [(line, site, file if file != found.file else "") for file, line, site in finders.get(name, ())]
     return [
-        LookUp(line, site.columns, site.fixed, file=file)
+        LookUp(line, site.columns, site.fixed, single=site.single, file=file)
         for line, site, file in near
-        if _same_table(models.resolve(site.table, known), table) and set(site.columns + site.fixed) - PRIMARY
+        if _same_table(models.resolve(site.table, known), table)
+        and (site.columns or (site.fixed and keyed))
+        and not PRIMARY & set(site.columns)
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from vaccine.writers.model import Conflict, Kind, Span, TableName
 
@@ -25,4 +25,4 @@ class Site:
     returning: bool = False
     spans: tuple[Span, ...] = ()
     inner: tuple[Site, ...] = ()  # look-ups inside the write itself: INSERT … WHERE NOT EXISTS
-    values: dict[str, str] = field(default_factory=dict)
+    single: bool = True  # a look-up that asks for one row, as far as the code shows

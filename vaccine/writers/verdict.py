@@ -55,7 +55,7 @@ def _unguarded(writer: SourceWriter, key: KeySpec | None) -> Judgement:  # noqa:
         return Verdict.FIND_THEN_INSERT, (
             f"{writer.library}'s helper looks first and inserts then; older versions raise",
         )
-    if found is not None and (key is None or covers(found.columns + found.fixed, key)):
+    if found is not None and (found.single if key is None else covers(found.columns + found.fixed, key)):
         by = ", ".join(found.columns or found.fixed)
         where = f"line {found.line}" if not found.file else f"{found.file}:{found.line}"
         return Verdict.FIND_THEN_INSERT, (f"looks up by {by} ({where}), then inserts; two copies both find nothing",)
@@ -122,11 +122,15 @@ def with_bypasses(writers: Sequence[SourceWriter], called: frozenset[str]) -> li
 
     The safe function is named, called, and holds a writer of the same key that meets the conflict.
     """
-    safe: dict[tuple[str, KeySpec | None], SourceWriter] = {}
+    safe: dict[tuple[str, KeySpec | None, frozenset[str]], SourceWriter] = {}
     for writer in writers:
-        if writer.verdict.safe and writer.scope in called and len(writer.scope) > 3:
-            safe.setdefault((writer.table.name, writer.key), writer)
-    return [_bypass(writer, safe.get((writer.table.name, writer.key))) for writer in writers]
+        if writer.verdict.safe and writer.scope in called and len(writer.scope) > 3 and writer.found_by:
+            safe.setdefault(_same_key(writer), writer)
+    return [_bypass(writer, safe.get(_same_key(writer))) for writer in writers]
+
+
+def _same_key(writer: SourceWriter) -> tuple[str, KeySpec | None, frozenset[str]]:
+    return writer.table.name, writer.key, frozenset(map(snake, writer.found_by))
 
 
 def _bypass(writer: SourceWriter, safe: SourceWriter | None) -> SourceWriter:

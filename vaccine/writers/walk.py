@@ -113,6 +113,9 @@ def _wanted(path: Path, extensions: frozenset[str], tally: Tally, *, everything:
     if not everything and (name.startswith(("test_", "conftest")) or any(mark in name for mark in TEST_MARKS)):
         tally.skipped["test file"] += 1
         return False
+    if not everything and name in {"seeds.rb", "seed.py", "seed.ts", "seed.js"}:
+        tally.skipped["seeds"] += 1
+        return False
     return True
 
 
