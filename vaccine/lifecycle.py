@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from vaccine.catalog import Catalog, Column, Index, Table
 from vaccine.finding import Expression, Lifecycle, Scalar
@@ -45,6 +46,8 @@ RECENCY = (
     "modified_on", "modified", "changed_at", "synced_at", "last_synced_at", "refreshed_at", "version",
     "created_at", "date_created", "created_on", "created", "inserted_at", "creation_date", "recorded_at", "timestamp",
 )  # fmt: skip
+
+SIBLINGS = 20  # other tables that are looked at for a pattern
 
 Values = Mapping[str, Sequence[tuple[str, int]]]
 
@@ -157,12 +160,13 @@ def _from_unique_index(table: Table, columns: tuple[str, ...]) -> tuple[Predicat
 
 
 def siblings(catalog: Catalog, table: Table, columns: tuple[str, ...]) -> tuple[tuple[Table, Index], ...]:
-    """Unique indexes of other tables on columns of the same names: the pattern to follow."""
-    return tuple(
-        (other, index)
-        for other, index in catalog.unique_by_columns.get(frozenset(columns), ())
-        if (other.schema, other.name) != (table.schema, table.name)
-    )
+    """Unique indexes of other tables on columns of the same names, the first few: the pattern to follow.
+
+    In a database with a schema for each tenant every table has thousands of them.
+    """
+    known = catalog.unique_by_columns.get(frozenset(columns), ())
+    others = (pair for pair in known if pair[0].oid != table.oid or pair[0].name != table.name)
+    return tuple(islice(others, SIBLINGS))
 
 
 def _from_sibling(catalog: Catalog, table: Table, columns: tuple[str, ...]) -> tuple[Predicate, tuple[str, ...]] | None:

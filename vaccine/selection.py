@@ -72,7 +72,7 @@ def candidates(catalog: Catalog, settings: AuditSettings) -> dict[tuple[str, str
 
     Where rows are read, weak ones of tables that are not large come along: their rows may speak for them.
     """
-    weakest = min(settings.min_score, CONSIDERED_AT)
+    weakest = min(settings.min_score, CONSIDERED_AT) if settings.data else settings.min_score
     by_table: dict[tuple[str, str], list[CandidateKey]] = defaultdict(list)
     for key in candidate_keys(catalog):
         spoken_of = (key.schema, key.table, key.columns) in settings.overrides

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .condition import Condition, Predicate, quote
 from .tokens import Token, after_type, tokenize, unquote
@@ -11,6 +12,7 @@ _TEXT_TYPES = {"text", "character varying", "varchar", "bpchar", "character", "c
 _WORDS = {"varying", "precision", "with", "without", "time", "zone"}
 
 
+@lru_cache(maxsize=4096)
 def parse(text: str | None) -> Predicate:
     """The conditions of a predicate, in its order, all of which must hold; none for None or "true"."""
     if text is None or not text.strip():

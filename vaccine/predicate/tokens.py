@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 
 Token = tuple[str, str]  # kind (string, name, number, cast, operator, mark) and text
 
@@ -76,6 +77,12 @@ def after_type(tokens: list[Token], position: int) -> tuple[int, str]:
 
 def columns_in(text: str, known: Collection[str]) -> tuple[str, ...]:
     """The columns among `known` that an expression reads, in its order."""
+    return tuple(name for name in _names_in(text) if name in known)
+
+
+@lru_cache(maxsize=4096)
+def _names_in(text: str) -> tuple[str, ...]:
+    """The names that may be columns: not a type behind `::`, not a function before `(`."""
     found: dict[str, None] = {}
     tokens = tokenize(text)
     position = 0
@@ -86,7 +93,7 @@ def columns_in(text: str, known: Collection[str]) -> tuple[str, ...]:
             continue
         called = position + 1 < len(tokens) and tokens[position + 1][1] == "(" and not value.startswith('"')
         name = unquote(value)
-        if kind == "name" and not called and name in known:
+        if kind == "name" and not called:
             found[name] = None
         position += 1
     return tuple(found)
