@@ -17,6 +17,7 @@ import json
 import math
 import multiprocessing
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -258,16 +259,19 @@ def idle(fresh: Fresh) -> list[Upgraded]:
         note(f"idle {run + 1}: hand {hands[-1]}, dedupe {last.dedupe_s:.2f} s, index {last.index_s:.2f} s, restore "
              f"{last.restore_s:.2f} s, {len(last.held_ms)} batches, max {max(last.held_ms):.0f} ms")  # fmt: skip
     hand = [update + build for update, build in hands]
-    line("upgrade, both operations", spread([each.upgrade_s for each in ours], "s"),
-         "by hand: " + spread(hand, "s"), f"{median([each.upgrade_s for each in ours]) / median(hand):.2f}", "1.5")  # fmt: skip
-    line("– dedupe alone", spread([each.dedupe_s for each in ours], "s"), "UPDATE: " + spread([u for u, _ in hands], "s"),
-         f"{median([each.dedupe_s for each in ours]) / median([u for u, _ in hands]):.2f}", "")  # fmt: skip
-    line("– index alone", spread([each.index_s for each in ours], "s"), "CIC: " + spread([b for _, b in hands], "s"),
-         f"{median([each.index_s for each in ours]) / median([b for _, b in hands]):.2f}", "")  # fmt: skip
-    line("– the whole command, Python's start included", spread([each.whole_s for each in ours], "s"), "", "", "")
+    updates, builds = [update for update, _ in hands], [build for _, build in hands]
+    upgrades, dedupes = [each.upgrade_s for each in ours], [each.dedupe_s for each in ours]
+    indexes = [each.index_s for each in ours]
+    for name, mine, other, theirs, most in (
+        ("upgrade, both operations", upgrades, "by hand", hand, "1.5"),
+        ("its dedupe", dedupes, "UPDATE", updates, ""),
+        ("its index", indexes, "CREATE INDEX CONCURRENTLY", builds, ""),
+    ):
+        line(name, spread(mine, "s"), f"{other}: {spread(theirs, 's')}", f"{median(mine) / median(theirs):.2f}", most)
+    line("the whole command, Python's start included", spread([each.whole_s for each in ours], "s"), "", "", "")
     locks("locks held by one batch of the dedupe, idle", [each.held_ms for each in ours], "50 ms")
     line("restore ÷ dedupe", spread([each.restore_s for each in ours], "s"),
-         "dedupe: " + spread([each.dedupe_s for each in ours], "s"),
+         "dedupe: " + spread(dedupes, "s"),
          f"{median([each.restore_s / each.dedupe_s for each in ours]):.2f}", "0.5")  # fmt: skip
     locks("locks held by one batch of the restore, idle", [each.restore_held_ms for each in ours], "")
     rows = ROWS // 100 * 3
@@ -304,7 +308,7 @@ def under_writers(fresh: Fresh) -> None:
     line("slowest write of 8 writers", spread(beside, "ms", 0), "without it: " + spread(alone, "ms", 0),
          f"{median(ratios):.2f}", "3")  # fmt: skip
     locks("locks held by one batch, 8 writers", held, "50 ms")
-    line("– the upgrade meanwhile", spread(taken, "s"), "", "", "")
+    line("the upgrade meanwhile", spread(taken, "s"), "", "", "")
 
 
 def scale(server: Server, large: Sequence[Upgraded]) -> None:
@@ -335,6 +339,7 @@ def memory(server: Server) -> None:
 
 def main() -> None:
     """Print one table; progress goes to stderr."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the server stops with us
     with serve(known_servers()[VERSION], SETTINGS) as server:
         with psycopg.connect(server.url) as connection:
             version = connection.execute("SHOW server_version").fetchone()

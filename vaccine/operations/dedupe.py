@@ -297,11 +297,14 @@ def batch_settings(run: Run) -> sql.Composed:
     """The settings of one batch's transaction.
 
     Rows are looked up by primary key, always: a small temporary table's statistics must not turn that into a scan.
+    Locks are not held while the disk is waited for: a batch that a crash of the server takes back is gone whole,
+    images and journal with it, and a rerun does it again; Alembic's own commit comes after, and is durable with all
+    that came before it (manual, section 28.4).
     """
     timeout = sql.Literal(f"{max(1, run.options.lock_timeout_ms)}ms")
     return sql.SQL(
         "SELECT pg_catalog.set_config(name, setting, true) FROM (VALUES ('lock_timeout', {}),"
-        " ('enable_seqscan', 'off'),"
+        " ('synchronous_commit', 'off'), ('enable_seqscan', 'off'),"
         " ('enable_hashjoin', 'off'), ('enable_mergejoin', 'off'), ('jit', 'off')) AS s (name, setting)"
     ).format(timeout)
 
