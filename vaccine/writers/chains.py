@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from vaccine.writers import read
 from vaccine.writers.model import Conflict, Kind, Span, TableName
@@ -146,18 +147,21 @@ def _table(source: Source, chain: Chain, place: Place, position: int) -> TableNa
     if "previous" in place.links:
         return _association(chain, position)
     if "root" in place.links:
-        return _root_table(chain, place.reader)
+        return _root_table(source, chain, place.reader)
     node = _node_at(source, chain, place)
     return read.TABLE_READERS[place.reader](source, node) if node is not None else None
 
 
-def _root_table(chain: Chain, reader: str) -> TableName | None:
+def _root_table(source: Source, chain: Chain, reader: str) -> TableName | None:
     if reader == "repository":  # this.issueRepository, issueRepo, prisma.systemIssue
         name = chain.root.rpartition(".")[2].lstrip("_$")
         for suffix in ("Repository", "Repo"):
             name = name.removesuffix(suffix)
         return TableName(name[:1].upper() + name[1:], exact=False) if name.isidentifier() else None
-    return read.model(chain.root)
+    found = read.model(chain.root)
+    if found is not None and source.grammar.language == "php" and f"Models\\{found.name}" in source.text:
+        return replace(found, space="Models")
+    return found
 
 
 def _association(chain: Chain, position: int) -> TableName | None:

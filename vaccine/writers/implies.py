@@ -61,8 +61,8 @@ def _proves(fact: exp.Expression, wanted: exp.Expression) -> bool:
         return True
     if isinstance(wanted, exp.Or):
         return _proves(fact, wanted.this) or _proves(fact, wanted.expression)
-    if isinstance(wanted, exp.Not) and isinstance(wanted.this, exp.Is):
-        return _strict_on(fact) == _text(wanted.this.this)
+    if (column := _not_null(wanted)) is not None:
+        return _strict_on(fact) == column
     mine, theirs = _values(fact), _values(wanted)
     return mine is not None and theirs is not None and mine[0] == theirs[0] and mine[1] <= theirs[1]
 
@@ -89,8 +89,15 @@ def _strict_on(fact: exp.Expression) -> str | None:
     if isinstance(fact, exp.EQ | exp.GT | exp.GTE | exp.LT | exp.LTE | exp.NEQ | exp.In):
         sides = [bare(fact.this), bare(fact.args.get("expression") or exp.Null())]
         return next((_text(side) for side in sides if isinstance(side, exp.Column)), None)
-    if isinstance(fact, exp.Not) and isinstance(fact.this, exp.Is):
-        return _text(fact.this.this)
+    return _not_null(fact)
+
+
+def _not_null(node: exp.Expression) -> str | None:
+    """The column of `column IS NOT NULL`, in either form that sqlglot gives it."""
+    negated = isinstance(node, exp.Not) or bool(node.args.get("negate"))
+    inner = node.this if isinstance(node, exp.Not) else node
+    if negated and isinstance(inner, exp.Is) and isinstance(inner.expression, exp.Null):
+        return _text(inner.this)
     return None
 
 

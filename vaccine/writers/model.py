@@ -80,7 +80,9 @@ class TableName:
     schema: str | None = None
     exact: bool = True
     aliases: tuple[str, ...] = ()
-    space: str = ""  # the outermost namespace of a Ruby class, `OIDC` of `OIDC::IdToken`
+    space: str = (
+        ""  # the outermost namespace of a Ruby class, `OIDC` of `OIDC::IdToken`; "Models" of an imported PHP model
+    )
 
 
 @dataclass(frozen=True, slots=True)

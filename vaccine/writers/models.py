@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from functools import cache
 
 from vaccine.writers.model import TableName, snake
@@ -51,21 +52,49 @@ def declared(text: str) -> dict[str, str]:
     return found
 
 
-RUBY_NAMES = re.compile(r"^\s*(?:class|module)\s+([A-Z][\w:]*)", re.MULTILINE)
+OPENED = re.compile(
+    r"^\s*(?:abstract\s+|final\s+|readonly\s+)*(?:class|module)\s+([A-Z][\w:]*)(?:\s*(?:<|extends)\s*([\w:\\]+))?",
+    re.MULTILINE,
+)
+MODEL = re.compile(r"(Record|ActiveRecord::Base|Model|Authenticatable|Pivot|Eloquent)$")
 # libraries that keep their rows in the application's database
 RUBY_TABLES = frozenset(
     ("ActiveStorage", "ActionText", "ActionMailbox", "Doorkeeper", "PaperTrail", "GoodJob", "SolidQueue")
 )
 
 
-def ruby_names(text: str) -> set[str]:
-    """The names of classes and modules that a Ruby file opens, each part of a nested name."""
-    return {part for match in RUBY_NAMES.finditer(text) for part in match.group(1).split("::")}
+@dataclass
+class Classes:
+    """The Ruby and PHP classes and modules of a tree, with what each one inherits from."""
+
+    bases: dict[str, set[str]] = field(default_factory=dict)
+
+    def add(self, text: str) -> None:
+        """Take the classes that a file opens; of a nested name, each part."""
+        for name, base in OPENED.findall(text):
+            parts = name.split("::")
+            for part in parts[:-1]:
+                self.bases.setdefault(part, set())
+            self.bases.setdefault(parts[-1], set()).update({base} - {""})
+
+    def is_model(self, name: str, depth: int = 0) -> bool:
+        """True when a class of that name inherits from a model, as far as the tree shows."""
+        found = self.bases.get(name, set())
+        return any(MODEL.search(base) or (depth < 5 and self.is_model(_last(base), depth + 1)) for base in found)
+
+    def foreign(self, table: TableName, language: str) -> bool:
+        """True for a class that is no model: one of the tree that inherits from none, or another library's."""
+        if table.exact or language not in {"ruby", "php"}:
+            return False
+        if table.name in self.bases:
+            return not self.is_model(table.name)
+        if language == "php":
+            return not table.space
+        return bool(table.space) and table.space not in RUBY_TABLES
 
 
-def foreign(table: TableName, names: set[str]) -> bool:
-    """True for a class in a namespace that neither the tree nor Rails knows: `HexaPDF::Box` is no model."""
-    return bool(table.space) and table.space not in RUBY_TABLES and table.space not in names
+def _last(name: str) -> str:
+    return re.split(r"::|\\", name)[-1]
 
 
 @cache

@@ -32,8 +32,8 @@ def scan(paths: Sequence[Path], *, keys: Sequence[KeySpec] | None = None, everyt
     needs()
     tally = walk.Tally()
     known: dict[str, str] = {}
-    names: set[str] = set()
-    found = list(_files(paths, tally, known, names, everything=everything))
+    classes = models.Classes()
+    found = list(_files(paths, tally, known, classes, everything=everything))
     finders: Finders = defaultdict(list)
     for one in found:
         for name, line, site in one.finders:
@@ -43,7 +43,7 @@ def scan(paths: Sequence[Path], *, keys: Sequence[KeySpec] | None = None, everyt
         writer
         for one in found
         for write in one.writes
-        if not models.foreign(write.site.table, names)
+        if not classes.foreign(write.site.table, one.language)
         for writer in _writers(one, write, known, finders, keys)
     ]
     writers.sort(key=lambda writer: (writer.file, writer.line))
@@ -52,7 +52,7 @@ def scan(paths: Sequence[Path], *, keys: Sequence[KeySpec] | None = None, everyt
 
 
 def _files(
-    paths: Sequence[Path], tally: walk.Tally, known: dict[str, str], names: set[str], *, everything: bool
+    paths: Sequence[Path], tally: walk.Tally, known: dict[str, str], classes: models.Classes, *, everything: bool
 ) -> Iterator[Found]:
     endings = frozenset(by_extension()) | {"prisma"}
     for path in walk.files(paths, endings, tally, everything=everything):
@@ -62,8 +62,8 @@ def _files(
         tally.read += 1
         tally.lines += text.count("\n") + 1
         known.update(models.declared(text))
-        if path.suffix == ".rb":
-            names |= models.ruby_names(text)
+        if path.suffix in {".rb", ".php"}:
+            classes.add(text)
         grammar = _grammar(path, text)
         if grammar is None:
             continue
