@@ -229,7 +229,8 @@ def _finding(table: Table, key: CandidateKey, measured: Measured, writers: Write
 def _unclear(writers: Sequence[Writer], measured: Measured) -> tuple[str, ...]:
     """What a person must find out: who writes, and how a row is retired."""
     found = []
-    if not any(writer.confidence >= 0.5 for writer in writers):
+    empty = measured.every is not None and measured.every.rows == 0
+    if not empty and not any(writer.confidence >= 0.5 for writer in writers):
         found.append("writers: none seen in the database; look in the code with --source DIR")
     if measured.live and measured.live.groups and not measured.lifecycle.assign:
         found.append(

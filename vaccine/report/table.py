@@ -65,12 +65,11 @@ def _table(findings: Sequence[Finding], width: int) -> Table:
 
 
 def _why(finding: Finding, width: int) -> str:
-    """The first reason; on a wide screen the second too where it says something of this key."""
+    """The first reason; on a wide screen the second too, which for LOW says why it is a key at all."""
     reasons = [words.printable(reason) for reason in finding.reasons]
     if finding.accepted:
         return f"accepted: {words.printable(finding.accepted)}"
-    wanted = 2 if width >= WIDE and finding.priority in {Priority.HIGH, Priority.MEDIUM} else 1
-    return "; ".join(reasons[:wanted])
+    return "; ".join(reasons[: 2 if width >= WIDE else 1])
 
 
 def _show_damage(finding: Finding, console: Any) -> None:
