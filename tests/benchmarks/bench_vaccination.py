@@ -132,6 +132,8 @@ class Upgraded:
     whole_s: float
     held_ms: list[float]
     peak_kb: int
+    client_cpu_s: float
+    server_cpu_s: float = 0.0
     restore_s: float = 0.0
     restore_held_ms: list[float] = field(default_factory=list)
 
@@ -141,7 +143,23 @@ class Upgraded:
         return self.dedupe_s + self.index_s
 
 
-def vaccinate(url: str, *, downgrade: bool = False) -> Upgraded:
+def server_cpu(server: Server) -> float:
+    """Seconds of CPU, user and system, that all processes of a server have used: they tell most on a busy machine."""
+    postmaster = int((server.data / "postmaster.pid").read_text().split()[0])
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended just now
+        if int(stat.parent.name) == postmaster:
+            ticks += sum(map(int, fields[11:15]))  # its own and those of children that have ended
+        elif int(fields[1]) == postmaster:
+            ticks += sum(map(int, fields[11:13]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def vaccinate(url: str, *, server: Server, downgrade: bool = False) -> Upgraded:
     """The real command, in a process of its own, with a revision as `vaccine revision` writes it."""
     with tempfile.TemporaryDirectory(prefix="vaccine-bench-") as folder:
         environment = make_environment(Path(folder), url)
@@ -161,12 +179,15 @@ def vaccinate(url: str, *, downgrade: bool = False) -> Upgraded:
                 print(done.stdout + done.stderr, file=sys.stderr)
             return json.loads(figures.read_text()), time.perf_counter() - began
 
+        used = server_cpu(server)
         up, whole = alembic("upgrade", "head")
+        used = server_cpu(server) - used
         seconds = up["seconds"]
         cost = Upgraded(
             seconds["resolve_duplicates"], seconds["resolve"], seconds["create_unique_index"], whole,
-            up["held_ms"], up["peak_kb"],
+            up["held_ms"], up["peak_kb"], up["cpu_s"],
         )  # fmt: skip
+        cost.server_cpu_s = used
         if downgrade:
             down, _ = alembic("downgrade", "base")
             cost.restore_s = down["seconds"]["restore_duplicates"]
@@ -174,15 +195,15 @@ def vaccinate(url: str, *, downgrade: bool = False) -> Upgraded:
         return cost
 
 
-def by_hand(url: str) -> tuple[float, float]:
-    """Seconds of the UPDATE and of the index, as a person runs them in psql."""
-    seconds = []
+def by_hand(url: str, server: Server) -> tuple[float, float, float]:
+    """Seconds of the UPDATE and of the index, as a person runs them in psql; and of the server's CPU for both."""
+    seconds, used = [], server_cpu(server)
     with psycopg.connect(url, autocommit=True) as connection:
         for statement in BY_HAND:
             began = time.perf_counter()
             connection.execute(statement)
             seconds.append(time.perf_counter() - began)
-    return seconds[0], seconds[1]
+    return seconds[0], seconds[1], server_cpu(server) - used
 
 
 def write(url: str, number: int, rows: int, every: int, stop: Event, results: Any) -> None:
@@ -193,7 +214,8 @@ def write(url: str, number: int, rows: int, every: int, stop: Event, results: An
         while not stop.is_set():
             if count % 2:
                 picked = (count * 7919 + number * 104729) % (rows // every) * every
-                statement, values = "UPDATE issues SET note = %s WHERE id = %s", (f"touched {count}", picked)
+                statement = "UPDATE issues SET note = %s WHERE id = %s"
+                values: tuple[object, ...] = (f"touched {count}", picked)
             else:
                 statement = "INSERT INTO issues VALUES (%s, %s, 'open', 'new', now())"
                 values, next_id = (next_id, f"new {next_id}"), next_id + WRITERS
@@ -208,7 +230,8 @@ def write(url: str, number: int, rows: int, every: int, stop: Event, results: An
 def writing(url: str) -> Iterator[list[tuple[float, int]]]:
     """Eight writers meanwhile; at the end the list holds the slowest write in ms and the number of writes of each."""
     context = multiprocessing.get_context("spawn")
-    stop, results, found = context.Event(), context.Queue(), []
+    stop, results = context.Event(), context.Queue()
+    found: list[tuple[float, int]] = []
     writers = [context.Process(target=write, args=(url, n, ROWS, 10, stop, results)) for n in range(WRITERS)]
     for writer in writers:
         writer.start()
@@ -248,26 +271,28 @@ def note(text: str) -> None:
 
 def idle(fresh: Fresh) -> list[Upgraded]:
     """Ours and by hand in turn on a quiet server, and the way back of ours."""
-    hands: list[tuple[float, float]] = []
+    hands: list[tuple[float, float, float]] = []
     ours: list[Upgraded] = []
     for run in range(RUNS):
         with fresh.copy() as url:
-            hands.append(by_hand(url))
+            hands.append(by_hand(url, fresh.server))
         with fresh.copy() as url:
-            ours.append(vaccinate(url, downgrade=True))
+            ours.append(vaccinate(url, server=fresh.server, downgrade=True))
         last = ours[-1]
         note(f"idle {run + 1}: hand {hands[-1]}, dedupe {last.dedupe_s:.2f} s, index {last.index_s:.2f} s, restore "
              f"{last.restore_s:.2f} s, {len(last.held_ms)} batches, max {max(last.held_ms):.0f} ms")  # fmt: skip
-    hand = [update + build for update, build in hands]
-    updates, builds = [update for update, _ in hands], [build for _, build in hands]
+    updates, builds, hand_cpu = (list(each) for each in zip(*hands, strict=True))
+    hand = [update + build for update, build in zip(updates, builds, strict=True)]
     upgrades, dedupes = [each.upgrade_s for each in ours], [each.dedupe_s for each in ours]
-    indexes = [each.index_s for each in ours]
+    indexes, cpu = [each.index_s for each in ours], [each.server_cpu_s for each in ours]
     for name, mine, other, theirs, most in (
         ("upgrade, both operations", upgrades, "by hand", hand, "1.5"),
         ("its dedupe", dedupes, "UPDATE", updates, ""),
         ("its index", indexes, "CREATE INDEX CONCURRENTLY", builds, ""),
+        ("CPU of the server, both operations", cpu, "by hand", hand_cpu, ""),
     ):
         line(name, spread(mine, "s"), f"{other}: {spread(theirs, 's')}", f"{median(mine) / median(theirs):.2f}", most)
+    line("CPU of the client", spread([each.client_cpu_s for each in ours], "s"), "", "", "")
     line("the whole command, Python's start included", spread([each.whole_s for each in ours], "s"), "", "", "")
     locks("locks held by one batch of the dedupe, idle", [each.held_ms for each in ours], "50 ms")
     line("restore ÷ dedupe", spread([each.restore_s for each in ours], "s"),
@@ -293,7 +318,7 @@ def under_writers(fresh: Fresh) -> None:
         with fresh.copy() as url:
             began = time.perf_counter()
             with writing(url) as with_it:
-                cost = vaccinate(url)
+                cost = vaccinate(url, server=fresh.server)
             seconds = time.perf_counter() - began
         with fresh.copy() as url, writing(url) as without:
             time.sleep(cost.whole_s)
@@ -317,7 +342,7 @@ def scale(server: Server, large: Sequence[Upgraded]) -> None:
     small = []
     for _ in range(RUNS):
         with fresh.copy() as url:
-            small.append(vaccinate(url))
+            small.append(vaccinate(url, server=server))
     ratio = median([each.upgrade_s for each in large]) / median([each.upgrade_s for each in small])
     line(f"upgrade of {ROWS:,} ÷ of {ROWS // 10:,} rows", spread([each.upgrade_s for each in large], "s"),
          spread([each.upgrade_s for each in small], "s", 2), f"{ratio:.1f}", "12")  # fmt: skip
@@ -330,7 +355,7 @@ def memory(server: Server) -> None:
         # All rows live: three of ten are excess.
         with prepare(server, f"memory_{number}", excess // 3 * 10 + 10, every=1).copy() as url:
             began = time.perf_counter()
-            peaks.append(vaccinate(url))
+            peaks.append(vaccinate(url, server=server))
             note(f"memory: {excess} rows in {time.perf_counter() - began:.0f} s, {peaks[-1].peak_kb} kB")
     many, few = (each.peak_kb / 1024 for each in peaks)
     line(f"client memory, {ROWS // 5:,} ÷ 1,000 rows to resolve", f"{many:.1f} MB", f"{few:.1f} MB",
