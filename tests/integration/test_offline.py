@@ -51,3 +51,26 @@ def test_rows_reach_the_state_of_an_online_run(
     assert down.returncode == 0, down.stderr
     assert connection.execute(ROWS).fetchall() == first
     assert connection.execute(JOURNAL).fetchall() == back
+
+
+def test_an_index_of_another_definition_under_the_name_is_not_stamped(
+    server: Server, database: str, connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    connection.execute(TABLE)
+    environment = make_environment(tmp_path, database)
+    write_revision(environment, KEY, POLICY, index="u")
+    script = script_of(environment, "upgrade", "base:head")
+    for other in (
+        "(hash) WHERE id < 0",
+        "(hash COLLATE \"C\") WHERE status = 'open' AND hash IS NOT NULL",
+        "(hash, id)",
+    ):
+        connection.execute(f"CREATE UNIQUE INDEX u ON issues {other}")
+        done = psql(server, database, script)
+        assert (
+            "the unique index public.u is missing, INVALID or another one; the revision is not stamped" in done.stderr
+        )
+        assert environment.alembic("current").stdout == ""
+        connection.execute("DROP INDEX u")
+    psql(server, database, script)  # the version table is there already, which is the one error
+    assert "(head)" in environment.alembic("current").stdout

@@ -94,7 +94,7 @@ def create_unique_index(operations: Operations, name: str, key: Key) -> None:
     """Print the build, alone in autocommit, and the check that guards the stamp."""
     from .index import index_statement  # noqa: PLC0415  the largest part, and only for an index
 
-    words = {**_key(key), "v_name text": name, "v_partial boolean": key.where is not None}
+    words = {**_key(key), "v_name text": name}
     columns = {"v_columns text[]": list(key.columns)}
     build = text(index_statement(name, key)).rstrip().rstrip(";")
     build = build.replace("INDEX CONCURRENTLY ", "INDEX CONCURRENTLY IF NOT EXISTS ", 1)
