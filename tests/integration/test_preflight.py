@@ -128,3 +128,29 @@ def test_an_env_py_that_opened_a_transaction(
 
 def test_an_unknown_option(tmp_path: Path, database: str) -> None:
     assert "vaccine.drfit" in refused(tmp_path, database, "-x", "vaccine.drfit=accept")
+
+
+@pytest.mark.every_version
+def test_usage_of_the_schema_of_the_journal_is_not_enough(
+    tmp_path: Path, database: str, connection: psycopg.Connection
+) -> None:
+    role = f"keeper_{connection.info.dbname}"
+    connection.execute(f"CREATE ROLE {role} LOGIN")
+    try:
+        connection.execute(f"GRANT ALL ON SCHEMA public TO {role}; ALTER TABLE issues OWNER TO {role}")
+        theirs = database.replace("postgres@", f"{role}@")
+        missing = refused(tmp_path / "missing", theirs, transaction_per_migration=False)
+        assert f"role {role} may not make the schema vaccine" in missing
+        assert "GRANT CREATE ON DATABASE" in missing
+        connection.execute(f"CREATE SCHEMA vaccine; GRANT USAGE ON SCHEMA vaccine TO {role}")
+        usage = refused(tmp_path / "usage", theirs, transaction_per_migration=False)
+        assert f"role {role} may not create in schema vaccine" in usage
+        assert "GRANT USAGE, CREATE ON SCHEMA vaccine" in usage
+    finally:
+        connection.execute(f"ALTER TABLE issues OWNER TO postgres; DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+def test_two_kept_rows_of_one_group_are_no_drift_to_accept(tmp_path: Path, database: str) -> None:
+    message = refused(tmp_path, database, "-x", "vaccine.drift=accept", policy={"keep": [["1"], ["2"]]}, index="u")
+    assert "1 groups hold two rows that are both kept by hand" in message
+    assert "nothing was changed [preflight]" in message

@@ -126,3 +126,38 @@ def test_the_whole_way_with_the_index(database: str, connection: psycopg.Connect
         environment.alembic("downgrade", "base")
         assert connection.execute(ROWS).fetchall() == before
         assert connection.execute("SELECT to_regclass('uq_issues_open_hash')").fetchone() == (None,)
+
+
+def test_a_strict_downgrade_that_is_refused_keeps_the_index(
+    database: str, connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    connection.execute(TABLE)
+    environment = make_environment(tmp_path, database)
+    write_revision(environment, KEY, POLICY, index="u")
+    environment.alembic("upgrade", "head")
+    connection.execute("UPDATE issues SET note = '1' WHERE id = 2")
+    strict = environment.alembic("-x", "vaccine.restore=strict", "downgrade", "base", check=False)
+    assert "primary keys 2" in strict.stdout + strict.stderr
+    index = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('public.u')"
+    assert connection.execute(index).fetchall() == [(True,)]
+    connection.execute("UPDATE issues SET note = 'null' WHERE id = 2")
+    down = environment.alembic("-x", "vaccine.restore=strict", "downgrade", "base").stdout
+    assert "restored 3 rows of public.issues" in down
+    assert connection.execute(index).fetchall() == []
+
+
+def test_a_downgrade_that_cannot_restore_keeps_the_index(
+    database: str, connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    connection.execute(TABLE)
+    environment = make_environment(tmp_path, database)
+    write_revision(environment, KEY, POLICY, index="u")
+    environment.alembic("upgrade", "head")
+    connection.execute("ALTER TABLE issues ALTER note TYPE text")
+    refused = environment.alembic("downgrade", "base", check=False)
+    assert "note was json, now text" in refused.stdout + refused.stderr
+    index = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('public.u')"
+    assert connection.execute(index).fetchall() == [(True,)]
+    connection.execute("ALTER TABLE issues ALTER note TYPE json USING note::json")
+    assert "restored 3 rows" in environment.alembic("downgrade", "base").stdout
+    assert connection.execute(index).fetchall() == []

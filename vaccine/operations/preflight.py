@@ -10,7 +10,7 @@ from .dedupe import check_rows
 from .errors import DriftedError, PreflightError, RestoreError
 from .journal import has_journal
 from .key import Key, Policy, raw, value
-from .restore import refuse_lost_columns, restorers
+from .restore import refuse_lost_columns, refuse_pruned, restorers
 from .run import Run
 from .table import PARTITIONED, Table, read_table
 from .work import Work, find, kept, live_key
@@ -35,11 +35,21 @@ SELECT pg_catalog.pg_has_role(c.relowner, 'USAGE'),
        pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMPORARY'),
        CASE WHEN pg_catalog.to_regnamespace('vaccine') IS NULL
             THEN pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')
-            ELSE pg_catalog.has_schema_privilege('vaccine', 'USAGE, CREATE') END,
+            ELSE pg_catalog.has_schema_privilege('vaccine', 'USAGE')
+                 AND pg_catalog.has_schema_privilege('vaccine', 'CREATE') END,
+       pg_catalog.to_regnamespace('vaccine') IS NOT NULL,
        pg_catalog.row_security_active(c.oid),
        current_user::text, pg_catalog.pg_get_userbyid(c.relowner)::text
   FROM pg_catalog.pg_class c
  WHERE c.oid = %s
+"""
+
+UNRESTORED_PLANS = """
+SELECT DISTINCT plan
+  FROM vaccine.journal
+ WHERE schema_name = %s AND table_name = %s AND key_columns = %s AND predicate IS NOT DISTINCT FROM %s
+   AND revision = %s AND outcome <> 'restored'
+ ORDER BY plan
 """
 
 REPLICA_IDENTITY = """
@@ -81,7 +91,8 @@ def before_resolve(run: Run, key: Key, policy: Policy, index: str | None) -> tup
     if reasons:
         raise refusal(key, reasons)
     reasons += _width(run, table, key)
-    drift = _kept_rows(run, table, key, policy)
+    both, drift = _kept_rows(run, table, key, policy)
+    reasons += both
     work = find(run.worker, table, key, policy)
     try:
         check_rows(run, work)
@@ -119,12 +130,22 @@ def before_index(run: Run, name: str, key: Key, policy: Policy) -> Table:
 
 
 def before_drop(run: Run, key: Key) -> None:
-    """What must hold before the index is dropped.
+    """What must hold before the index is dropped: what this revision resolved can be restored afterwards.
 
     Raises:
+        RestoreError: the table lost a column that the journal holds; with `-x vaccine.restore=strict`, too, images
+            were pruned or rows were changed since.
         PreflightError: every reason why not.
     """
-    _table(run, key)
+    table = _table(run, key)
+    if not has_journal(run.worker):
+        return
+    where = key.schema, key.table, list(key.columns), key.where, run.revision
+    for (plan,) in run.worker.execute(UNRESTORED_PLANS, where).fetchall():
+        if run.options.restore == "strict":
+            before_restore(run, key, plan)
+        else:
+            refuse_lost_columns(run, key, plan, table)
 
 
 def before_restore(run: Run, key: Key, plan: str) -> Table:
@@ -139,6 +160,7 @@ def before_restore(run: Run, key: Key, plan: str) -> Table:
     reasons = _privileges(run, table, writes=True)
     if reasons:
         raise refusal(key, reasons)
+    refuse_pruned(run, key, plan)
     refuse_lost_columns(run, key, plan, table)
     if run.options.restore == "strict":
         edited = [row for restorer in restorers(run, key, plan, table) for row in restorer.edited()]
@@ -242,7 +264,7 @@ def _probes(table: Table, key: Key, policy: Policy) -> list[tuple[str, sql.Compo
 def _privileges(run: Run, table: Table, *, writes: bool) -> list[str]:
     row = run.worker.execute(PRIVILEGES, (table.oid,)).fetchone()
     assert row is not None
-    owner, create, select, update, temporary, journal, hidden, user, owner_name = row
+    owner, create, select, update, temporary, journal, made, hidden, user, owner_name = row
     reasons = []
     if not owner:
         reasons.append(f"role {user} does not own the table, which an index needs: run as {owner_name} or a member")
@@ -252,8 +274,16 @@ def _privileges(run: Run, table: Table, *, writes: bool) -> list[str]:
         reasons.append(f"role {user} may not SELECT and UPDATE the table: GRANT SELECT, UPDATE to it")
     if not temporary:
         reasons.append(f"role {user} may not make temporary tables: GRANT TEMPORARY ON DATABASE to it")
-    if not journal:
-        reasons.append(f"role {user} may not create in schema vaccine, where the journal is: GRANT CREATE to it")
+    if not journal and made:
+        reasons.append(
+            f"role {user} may not create in schema vaccine, where the journal is: "
+            "GRANT USAGE, CREATE ON SCHEMA vaccine to it"
+        )
+    elif not journal:
+        reasons.append(
+            f"role {user} may not make the schema vaccine, where the journal will be: "
+            f"GRANT CREATE ON DATABASE to it, or let another role CREATE SCHEMA vaccine AUTHORIZATION {user}"
+        )
     if hidden:
         reasons.append(f"row-level security hides rows from role {user}: run as a role with BYPASSRLS")
     published = run.worker.execute(REPLICA_IDENTITY, (table.oid,)).fetchone()
@@ -312,10 +342,10 @@ def _width(run: Run, table: Table, key: Key) -> list[str]:
     return []
 
 
-def _kept_rows(run: Run, table: Table, key: Key, policy: Policy) -> list[str]:
-    """The rows kept by hand must still be there and live, and no two of one group can both stay."""
+def _kept_rows(run: Run, table: Table, key: Key, policy: Policy) -> tuple[list[str], list[str]]:
+    """The rows kept by hand: why no index could be built over them, and how they are no longer as planned."""
     if not policy.keep:
-        return []
+        return [], []
     chosen = kept(Work(table, key, policy, 0, 0))
     row = run.worker.execute(
         sql.SQL(
@@ -325,11 +355,11 @@ def _kept_rows(run: Run, table: Table, key: Key, policy: Policy) -> list[str]:
     ).fetchone()
     assert row is not None
     there, live, twice = row
-    reasons = []
+    both, drift = [], []
     if there < len(policy.keep):
-        reasons.append(f"{len(policy.keep) - there} of the rows kept by hand are gone")
+        drift.append(f"{len(policy.keep) - there} of the rows kept by hand are gone")
     if live < there:
-        reasons.append(f"{there - live} of the rows kept by hand are no longer live")
+        drift.append(f"{there - live} of the rows kept by hand are no longer live")
     if twice:
-        reasons.append(f"{twice} groups hold two rows that are both kept by hand: only one can stay")
-    return reasons
+        both.append(f"{twice} groups hold two rows that are both kept by hand: only one can stay")
+    return both, drift

@@ -158,11 +158,11 @@ def journalled(connection: psycopg.Connection, table: Table, images: str, primar
     return replace(table, columns=columns, primary_key=primary_key)
 
 
-def refuse_lost_columns(run: Run, key: Key, plan: str, table: Table) -> None:
-    """Refuse when a column that the journal holds is gone or has another type, or when the images were pruned.
+def refuse_pruned(run: Run, key: Key, plan: str) -> None:
+    """Refuse when images that a restore needs were pruned.
 
     Raises:
-        RestoreError: it is so; nothing was changed.
+        RestoreError: it is so; no row was changed.
     """
     if not has_journal(run.worker):
         return
@@ -170,10 +170,21 @@ def refuse_lost_columns(run: Run, key: Key, plan: str, table: Table) -> None:
     pruned = run.worker.execute(PRUNED, where).fetchone()
     if pruned and pruned[0]:
         raise RestoreError(
-            f"{pruned[1]} rows of {key} cannot be restored: their images were pruned; nothing was changed",
+            f"{pruned[1]} rows of {key} cannot be restored: their images were pruned; no row was changed",
             why=f"`vaccine journal prune` removed {pruned[0]} batches of plan {plan} before they were restored",
             fix="to go back without these rows, take op.restore_duplicates out of the revision's downgrade()",
         )
+
+
+def refuse_lost_columns(run: Run, key: Key, plan: str, table: Table) -> None:
+    """Refuse when a column that the journal holds is gone or has another type.
+
+    Raises:
+        RestoreError: it is so; no row was changed.
+    """
+    if not has_journal(run.worker):
+        return
+    where = (plan, key.schema, key.table, list(key.columns), key.where)
     for (images,) in run.worker.execute(IMAGE_TABLES, where).fetchall():
         lost = run.worker.execute(LOST, {"table": table.oid, "images": images}).fetchall()
         if not lost:
@@ -183,7 +194,7 @@ def refuse_lost_columns(run: Run, key: Key, plan: str, table: Table) -> None:
             for name, was, now in lost
         )
         raise RestoreError(
-            f"{table.schema}.{table.name} has changed since, so that old rows do not fit; nothing was changed",
+            f"{table.schema}.{table.name} has changed since, so that old rows do not fit; no row was changed",
             why=f"columns that the journal holds: {told}",
             fix=f"give the table those columns again (a renamed one: rename it back), or take what you need from "
             f"vaccine.{images} by hand",
