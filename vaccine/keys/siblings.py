@@ -33,32 +33,50 @@ class Siblings:
                 self._having[column.name].add(number)
             for index in table.indexes:
                 columns = frozenset(name for name in index.columns if name is not None)
-                if not index.unique or index.primary or not index.valid or len(columns) < len(index.columns):
+                if not _guards(index, columns):
                     continue
                 self._same[columns].append((table, index))
                 if len(columns) == 1 and _is_hash(next(iter(columns))):
                     self._hashes.append((table, index))
+        for guards in self._same.values():  # sorted once: a schema for each tenant has thousands of one kind
+            guards.sort(key=lambda guard: (guard[1].predicate is None, guard[0].schema, guard[0].name))
+        self._tables_having: dict[frozenset[str], int] = {}
 
     def evidence(self, table: Table, columns: tuple[str, ...]) -> Evidence | None:
         """What other tables' unique indexes say of this key; None when they say nothing."""
         key = frozenset(columns)
-        found = [guard for guard in self._same.get(key, ()) if guard[0] is not table]
-        if found:
-            sibling, index = min(found, key=lambda guard: (guard[1].predicate is None, guard[0].schema, guard[0].name))
-            more = f", and {len(found) - 1} other tables guard it too" if len(found) > 1 else ""
+        guards = self._same.get(key, ())
+        own = sum(_guards(index, key) for index in table.indexes) if guards else 0
+        others = len(guards) - own
+        if others > 0:
+            sibling, index = next(guard for guard in guards if guard[0] is not table)
+            more = f", and {others - 1} other tables guard it too" if others > 1 else ""
             reason = f"{sibling.schema}.{sibling.name} guards {', '.join(columns)} with {index.name}{more}"
-            having = len(set.intersection(*(self._having[name] for name in columns)))
-            if len(found) == 1 and set(stems_of(sibling.name)) & set(stems_of(table.name)):
+            having = self._count_having(key)
+            if others == 1 and set(stems_of(sibling.name)) & set(stems_of(table.name)):
                 return None  # dot_runs.file_path beside dot_tools.file_path: more likely it refers to that table
-            if len(found) >= _HABIT * max(having - 1, 1):
+            if others >= _HABIT * max(having - 1, 1):
                 return Evidence(2.5, 1.0, reason)
             return Evidence(0.5, -30.0, reason)
-        alike = [guard for guard in self._hashes if guard[0] is not table]
+        alike = next((guard for guard in self._hashes if guard[0] is not table), None)
         if len(columns) == 1 and alike and _is_hash(columns[0]):
-            sibling, index = alike[0]
+            sibling, index = alike
             reason = f"{sibling.schema}.{sibling.name} guards a hash of its own with {index.name}"
             return Evidence(1.0, 0.5, reason)
         return None
+
+    def _count_having(self, columns: frozenset[str]) -> int:
+        """How many tables have all these columns."""
+        if columns not in self._tables_having:
+            self._tables_having[columns] = len(set.intersection(*(self._having[name] for name in columns)))
+        return self._tables_having[columns]
+
+
+def _guards(index: Index, columns: frozenset[str]) -> bool:
+    """Whether it is a valid unique index, not the primary key, on exactly these columns and no expression."""
+    if not index.unique or index.primary or not index.valid or len(index.columns) != len(columns):
+        return False
+    return frozenset(index.columns) == columns
 
 
 def _is_hash(name: str) -> bool:
