@@ -161,3 +161,20 @@ def test_a_downgrade_that_cannot_restore_keeps_the_index(
     connection.execute("ALTER TABLE issues ALTER note TYPE json USING note::json")
     assert "restored 3 rows" in environment.alembic("downgrade", "base").stdout
     assert connection.execute(index).fetchall() == []
+
+
+def test_half_an_upgrade_is_given_up_by_a_stamp_and_a_downgrade(
+    database: str, connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    connection.execute(TABLE)
+    before = connection.execute(ROWS).fetchall()
+    connection.execute("CREATE INDEX u ON issues (id)")
+    environment = make_environment(tmp_path, database)
+    write_revision(environment, KEY, POLICY, index="u")
+    half = environment.alembic("upgrade", "head", check=False)
+    assert "resolved 3 rows" in half.stdout
+    assert "the name u is taken" in half.stdout + half.stderr
+    connection.execute("DROP INDEX u")
+    environment.alembic("stamp", "head")
+    assert "restored 3 rows" in environment.alembic("downgrade", "base").stdout
+    assert connection.execute(ROWS).fetchall() == before

@@ -97,7 +97,7 @@ def before_resolve(run: Run, key: Key, policy: Policy, index: str | None) -> tup
     try:
         check_rows(run, work)
     except DriftedError as error:
-        drift.append(f"{error.why}; {error.fix}")
+        drift.append(error.why)
     if drift and run.options.drift != "accept":
         raise DriftedError(
             f"{key} is no longer as the plan saw it; nothing was changed",
