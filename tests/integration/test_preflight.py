@@ -154,3 +154,11 @@ def test_two_kept_rows_of_one_group_are_no_drift_to_accept(tmp_path: Path, datab
     message = refused(tmp_path, database, "-x", "vaccine.drift=accept", policy={"keep": [["1"], ["2"]]}, index="u")
     assert "1 groups hold two rows that are both kept by hand" in message
     assert "nothing was changed [preflight]" in message
+
+
+def test_a_table_that_is_locked_whole_is_not_waited_for_without_an_end(tmp_path: Path, database: str) -> None:
+    with psycopg.connect(database, application_name="rewriter") as other:
+        other.execute("LOCK TABLE issues")
+        message = refused(tmp_path, database, "-x", "vaccine.lock_tries=2", "-x", "vaccine.lock_timeout_ms=50")
+    assert "could not get the lock to read public.issues; nothing was changed: 2 tries of 50 ms each" in message
+    assert "application rewriter" in message

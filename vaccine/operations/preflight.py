@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import psycopg
 from psycopg import sql
 
-from .blockers import named, who_would_block
+from .blockers import holders_of, named, who_would_block
 from .dedupe import check_rows
 from .errors import DriftedError, PreflightError, RestoreError
 from .journal import has_journal
 from .key import Key, Policy, raw, value
 from .restore import refuse_lost_columns, refuse_pruned, restorers
+from .retry import with_lock_retries
 from .run import Run
 from .table import PARTITIONED, Table, read_table
 from .work import Work, find, kept, live_key
@@ -84,7 +87,7 @@ def before_resolve(run: Run, key: Key, policy: Policy, index: str | None) -> tup
         DriftedError: there are more rows to resolve than approved, or a row kept by hand is gone.
         PreflightError: any other reason.
     """
-    table = _table(run, key)
+    table = _readable(run, key)
     reasons = [*_shape(run, table, key, policy), *_privileges(run, table, writes=True)]
     if index is not None:
         reasons += _index(run, index, table, key)
@@ -117,7 +120,7 @@ def before_index(run: Run, name: str, key: Key, policy: Policy) -> Table:
     Raises:
         PreflightError: every reason why not.
     """
-    table = _table(run, key)
+    table = _readable(run, key)
     reasons = [*_shape(run, table, key, policy), *_privileges(run, table, writes=True)]
     reasons += _index(run, name, table, key)
     reasons = reasons or _width(run, table, key)
@@ -156,7 +159,7 @@ def before_restore(run: Run, key: Key, plan: str) -> Table:
             were changed since.
         PreflightError: any other reason.
     """
-    table = _table(run, key)
+    table = _readable(run, key)
     reasons = _privileges(run, table, writes=True)
     if reasons:
         raise refusal(key, reasons)
@@ -210,6 +213,20 @@ def _table(run: Run, key: Key) -> Table:
     if reasons or table is None:
         raise refusal(key, reasons)
     has_journal(run.worker)
+    return table
+
+
+def _readable(run: Run, key: Key) -> Table:
+    """The table, once it can be read: behind an ACCESS EXCLUSIVE lock the questions would wait without an end."""
+    table = _table(run, key)
+    with suppress(psycopg.errors.InsufficientPrivilege):  # asked about next, in words
+        with_lock_retries(
+            run.worker,
+            run.options,
+            lambda: run.worker.execute(sql.SQL("SELECT FROM {} LIMIT 0").format(table.source)),
+            f"read {key.schema}.{key.table}; nothing was changed",
+            blame=lambda: f"the table is held by {named(found)}" if (found := holders_of(run.worker, key)) else "",
+        )
     return table
 
 
