@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +23,8 @@ from vaccine.demo.server import Server, embedded_bindir, serve
 
 SYSTEM = Path("/usr/lib/postgresql")
 _numbers = itertools.count(1)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job hands that down; Ctrl-C is tested here
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def known_servers() -> dict[str, Path]:

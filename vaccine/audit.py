@@ -10,7 +10,7 @@ import psycopg
 
 from vaccine.catalog import Catalog, Table
 from vaccine.finding import Finding, Priority, Writer
-from vaccine.keys import SHOWN_AT, CandidateKey, candidate_keys
+from vaccine.keys import SHOWN_AT, CandidateKey, candidate_keys, hints_from_functions
 from vaccine.lifecycle import Override
 from vaccine.measure import Limits, Measured, Scene, measure, structure_only
 from vaccine.observed import Writers, filled_by_trigger, observe
@@ -113,9 +113,9 @@ def audit_key(
     found = named_table(catalog, table, columns)
     spot = (*table, tuple(columns))
     candidate = CandidateKey(*spot, None, SHOWN_AT, ("named by the user",))
-    candidate = next(
-        (key for key in candidate_keys(catalog) if (key.schema, key.table, key.columns) == spot), candidate
-    )
+    hints = hints_from_functions(catalog.functions, catalog)
+    known = (key for key in candidate_keys(catalog, hints) if (key.schema, key.table, key.columns) == spot)
+    candidate = next(known, candidate)
     overrides = dict(settings.overrides)
     if predicate is not None:
         overrides[spot] = replace(overrides.get(spot, Override()), predicate=predicate)

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 
 from vaccine.catalog import Catalog, Table
 from vaccine.errors import UnknownKeyError
-from vaccine.keys import CandidateKey, candidate_keys
+from vaccine.keys import CandidateKey, candidate_keys, hints_from_functions
 from vaccine.measure import LARGE_ROWS
 from vaccine.predicate import parse, render
 from vaccine.settings import AuditSettings
@@ -74,7 +74,7 @@ def candidates(catalog: Catalog, settings: AuditSettings) -> dict[tuple[str, str
     """
     weakest = min(settings.min_score, CONSIDERED_AT) if settings.data else settings.min_score
     by_table: dict[tuple[str, str], list[CandidateKey]] = defaultdict(list)
-    for key in candidate_keys(catalog):
+    for key in candidate_keys(catalog, hints_from_functions(catalog.functions, catalog)):
         spoken_of = (key.schema, key.table, key.columns) in settings.overrides
         names = [f"{key.schema}.{key.table}.{column}" for column in key.columns]
         wanted = spoken_of or key.score >= settings.min_score or (key.score >= weakest and _cheap(catalog, key))

@@ -36,7 +36,10 @@ def test_an_interrupted_build_leaves_nothing_and_goes_on(tmp_path: Path, databas
             time.sleep(0.1)
         time.sleep(2)
         run.send_signal(signal.SIGINT)
-        told, _ = run.communicate(timeout=60)
+        try:
+            told, _ = run.communicate(timeout=60)
+        finally:
+            run.kill()
         writer.commit()
         assert run.returncode == 255, told
         assert "was interrupted" in told

@@ -20,7 +20,7 @@ def test_a_role_that_may_not_use_the_schema_vaccine(tmp_path: Path, server: Serv
         connection.execute("CREATE TABLE vaccine.alembic_version (version_num varchar(32) PRIMARY KEY)")
         connection.execute(f"CREATE ROLE {role} LOGIN")
         try:
-            refused = shell.alembic("upgrade", "head", status=255, url=weak).stderr
+            refused = shell.alembic("upgrade", "head", status=255, url=weak).stdout
             assert f"user {role} may not use the schema vaccine; nothing was changed [permission]" in refused
             connection.execute(f"GRANT USAGE ON SCHEMA vaccine TO {role}")
             shell.alembic("upgrade", "head", status=255, url=weak)  # the version table is still out of reach

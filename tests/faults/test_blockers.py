@@ -107,12 +107,22 @@ def test_waits_within_its_budget(
     thread = threading.Thread(target=block)
     thread.start()
     met.wait(30)
-    threading.Timer(0.7, release.set).start()
     with running(database, wait_s=60) as (run, said):
+        noticed = threading.Thread(target=_release_when_named, args=(said, release))
+        noticed.start()
         build(run)
     thread.join()
+    noticed.join()
     assert indexes(connection) == {INDEX: True}
     assert any("held up by" in line for line in said)
+
+
+def _release_when_named(said: list[str], release: threading.Event) -> None:
+    """Let the blocker go once the run has named it; at the latest after 20 seconds."""
+    until = time.monotonic() + 20
+    while time.monotonic() < until and not any("held up by" in line for line in said):
+        time.sleep(0.05)
+    release.set()
 
 
 SLOW = Key(KEY.schema, KEY.table, KEY.columns, "public.slow(id) AND \"stat'us\" = 'op''en'")
