@@ -80,6 +80,7 @@ class Fingerprint:
     groups: int
     excess_rows: int
     rows_digest: str  # digest over survivors and excess rows
+    excess_digest: str = "0"  # digest over the excess rows alone: what the upgrade compares
 
 
 @dataclass(frozen=True)

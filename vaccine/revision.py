@@ -105,7 +105,7 @@ def body(plan: Plan, of: Vaccination, indent: int) -> tuple[str, str]:
     """The statements of upgrade() and downgrade(), the lines after the first indented by `indent`."""
     gate = f", gate={of.gate!r}" if of.gate != "auto" else ""
     up = [
-        f"op.resolve_duplicates(**KEY, **POLICY, index={of.index_name!r})",
+        f"op.resolve_duplicates(**KEY, **POLICY, index={of.index_name!r}{_rows(of)})",
         f"op.create_unique_index_concurrently({of.index_name!r}, **KEY, **POLICY{gate})",
     ]
     down = [
@@ -114,6 +114,12 @@ def body(plan: Plan, of: Vaccination, indent: int) -> tuple[str, str]:
     ]
     join = "\n" + " " * indent
     return join.join(up), join.join(down)
+
+
+def _rows(of: Vaccination) -> str:
+    """The digest of the approved rows; left out where --max-rows makes room for others than those of the plan."""
+    counts = of.fingerprint
+    return f", rows={counts.excess_digest!r}" if counts.excess_rows and of.max_rows == counts.excess_rows else ""
 
 
 def _open(alembic_ini: Path) -> ScriptDirectory:

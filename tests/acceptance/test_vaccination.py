@@ -155,6 +155,24 @@ def test_a_name_taken_since_the_plan_is_refused_before_any_row_changes(
     assert whole_dump(server, database) == before
 
 
+def test_other_rows_than_the_approved_ones_are_drift(shell: Shell, server: Server, database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("CREATE TABLE issues (id int PRIMARY KEY, hash text, status text)")
+        connection.execute("INSERT INTO issues VALUES (1, 'a', 'open'), (2, 'a', 'open'), (3, 'b', 'open')")
+        shell.vaccine(
+            "plan", "issues.hash", "--where", "status = 'open'", "--assign", "status=resolved", "-o", "plan.json"
+        )
+        shell.vaccine("revision", "plan.json")
+        connection.execute("DELETE FROM issues WHERE id = 2; INSERT INTO issues VALUES (4, 'b', 'open')")
+        before = whole_dump(server, database)
+        done = shell.alembic("upgrade", "head", status=255)
+        assert "but they are not its rows" in done.stdout
+        assert whole_dump(server, database) == before
+        shell.alembic("-x", "vaccine.drift=accept", "upgrade", "head")
+        rows = connection.execute("SELECT id FROM issues WHERE status = 'resolved'").fetchall()
+        assert rows == [(3,)]
+
+
 def psql(server: Server, url: str, script: str) -> None:
     import subprocess
 

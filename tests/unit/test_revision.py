@@ -52,7 +52,7 @@ def test_a_revision_spells_everything_out(place: Place) -> None:
         },
     }
     text = written.path.read_text()
-    assert "op.resolve_duplicates(**KEY, **POLICY, index='uq_system_issues_open_violation_hash')" in text
+    assert "op.resolve_duplicates(**KEY, **POLICY, index='uq_system_issues_open_violation_hash', rows='0')" in text
     assert "op.create_unique_index_concurrently('uq_system_issues_open_violation_hash', **KEY, **POLICY)" in text
     assert text.startswith('"""One row per public.system_issues (violation_hash)\n\nLive rows: WHERE status = \'open\'')
 

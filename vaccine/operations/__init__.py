@@ -56,10 +56,11 @@ class PolicyWords:
 class ResolveDuplicatesOp(MigrateOperation):
     """Retire every live row of a key but the survivor, its old image in the journal."""
 
-    def __init__(self, key: KeyWords, policy: PolicyWords, index: str | None = None) -> None:
+    def __init__(self, key: KeyWords, policy: PolicyWords, index: str | None = None, rows: str | None = None) -> None:
         self.key = key
         self.policy = policy
         self.index = index
+        self.rows = rows
 
     @classmethod
     def resolve_duplicates(
@@ -76,6 +77,7 @@ class ResolveDuplicatesOp(MigrateOperation):
         max_rows: int,
         plan: str,
         index: str | None = None,
+        rows: str | None = None,
     ) -> Any:
         """Resolve the duplicates of a key in batches, under live traffic; each old image goes to the journal.
 
@@ -91,13 +93,14 @@ class ResolveDuplicatesOp(MigrateOperation):
             max_rows: how many rows this revision may resolve in all; more is drift.
             plan: the plan's fingerprint, under which the journal keeps the rows.
             index: the unique index that a later call builds, so that preflight looks at it before any row changes.
+            rows: the digest of the rows that the plan approved; other rows are drift. None approves by number alone.
 
         Raises:
             PreflightError: something stands in the way; nothing was changed.
             DriftedError: there are more rows to resolve than the plan approved.
         """
         words = PolicyWords(survivor, assign, keep, max_rows, plan)
-        return operations.invoke(cls(KeyWords(schema, table, columns, where), words, index))
+        return operations.invoke(cls(KeyWords(schema, table, columns, where), words, index, rows))
 
     def reverse(self) -> RestoreDuplicatesOp:
         """The way back: restore what this resolved."""
@@ -249,7 +252,8 @@ class DropUniqueIndexConcurrentlyOp(MigrateOperation):
 def _resolve_duplicates(operations: Operations, operation: ResolveDuplicatesOp) -> None:
     from .invoke import resolve_duplicates  # noqa: PLC0415  the work is imported when it is done
 
-    resolve_duplicates(operations, operation.key.key(), operation.policy.policy(), operation.index)
+    key, policy = operation.key.key(), operation.policy.policy()
+    resolve_duplicates(operations, key, policy, operation.index, operation.rows)
 
 
 @Operations.implementation_for(RestoreDuplicatesOp)

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from alembic.operations import Operations
 
 
-def resolve_duplicates(operations: Operations, key: Key, policy: Policy, index: str | None) -> None:
+def resolve_duplicates(
+    operations: Operations, key: Key, policy: Policy, index: str | None, rows: str | None = None
+) -> None:
     """Preflight, then dedupe in batches."""
     if operations.migration_context.as_sql:
         from .offline import resolve_duplicates as script  # noqa: PLC0415  a script needs no run time
@@ -33,7 +35,7 @@ def resolve_duplicates(operations: Operations, key: Key, policy: Policy, index: 
         return
     with _running(operations, key) as run:
         began = time.monotonic()
-        table, work = before_resolve(run, key, policy, index)
+        table, work = before_resolve(run, key, policy, index, rows)
         run.say(
             f"preflight of {key}: {_count(work.rows, 'row')} to resolve in {_count(work.groups, 'group')} "
             f"(at most {policy.max_rows} approved), {_ms(began)}"

@@ -10,13 +10,13 @@ from psycopg import sql
 from .blockers import holders_of, named, who_would_block
 from .dedupe import check_rows
 from .errors import DriftedError, PreflightError, RestoreError
-from .journal import has_journal
+from .journal import already_resolved, has_journal
 from .key import Key, Policy, raw, value
 from .restore import refuse_lost_columns, refuse_pruned, restorers
 from .retry import with_lock_retries
 from .run import Run
 from .table import PARTITIONED, Table, read_table
-from .work import Work, find, kept, live_key
+from .work import Work, excess_digest, find, kept, live_key
 
 ORDINARY = "r"
 REFUSED = "the vaccination of {} is refused; nothing was changed"
@@ -80,7 +80,9 @@ SELECT a.attname::text
 """
 
 
-def before_resolve(run: Run, key: Key, policy: Policy, index: str | None) -> tuple[Table, Work]:
+def before_resolve(
+    run: Run, key: Key, policy: Policy, index: str | None, rows: str | None = None
+) -> tuple[Table, Work]:
     """What must hold before a dedupe. Returns the table and the excess rows, found once for all.
 
     Raises:
@@ -101,6 +103,8 @@ def before_resolve(run: Run, key: Key, policy: Policy, index: str | None) -> tup
         check_rows(run, work)
     except DriftedError as error:
         drift.append(error.why)
+    if rows is not None and not drift:
+        drift += _other_rows(run, work, rows)
     if drift and run.options.drift != "accept":
         raise DriftedError(
             f"{key} is no longer as the plan saw it; nothing was changed",
@@ -112,6 +116,15 @@ def before_resolve(run: Run, key: Key, policy: Policy, index: str | None) -> tup
     if reasons:
         raise refusal(key, reasons)
     return table, work
+
+
+def _other_rows(run: Run, work: Work, approved: str) -> list[str]:
+    """Whether the rows to resolve are those of the plan. Not asked of a run that goes on where another ended."""
+    if not work.rows or already_resolved(run.worker, work.key, work.policy.plan):
+        return []
+    if excess_digest(run.worker, work) == approved:
+        return []
+    return [f"{work.rows} rows would be resolved, as many as the plan approved or fewer, but they are not its rows"]
 
 
 def before_index(run: Run, name: str, key: Key, policy: Policy) -> Table:

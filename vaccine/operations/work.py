@@ -18,6 +18,14 @@ from .table import Table
 
 WORK = sql.Identifier("pg_temp", "vaccine_work")
 WORK_MEM = "64MB"
+# The text of a date or a number hangs on these; a digest of texts must not.
+TEXT_FORM = (
+    "SET LOCAL datestyle = 'ISO, YMD'",
+    "SET LOCAL intervalstyle = 'postgres'",
+    "SET LOCAL timezone = 'UTC'",
+    "SET LOCAL extra_float_digits = 1",
+    "SET LOCAL bytea_output = 'hex'",
+)
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,21 @@ def find(connection: psycopg.Connection, table: Table, key: Key, policy: Policy)
         ).fetchone()
     assert row is not None
     return Work(table, key, policy, row[0], row[1])
+
+
+def excess_digest(connection: psycopg.Connection, work: Work) -> str:
+    """A digest of the excess rows' primary keys as text, in whatever order; the planner makes the same of its own."""
+    texts = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier("w", name)) for name in work.excess)
+    with connection.transaction():
+        for statement in TEXT_FORM:
+            connection.execute(statement)
+        row = connection.execute(
+            sql.SQL(
+                "SELECT coalesce(sum(pg_catalog.hashtextextended(ROW({})::text || '-', 0)), 0)::text FROM {} AS w"
+            ).format(texts, WORK)
+        ).fetchone()
+    assert row is not None
+    return str(row[0])
 
 
 def live_key(key: Key) -> sql.Composable:

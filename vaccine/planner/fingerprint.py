@@ -5,29 +5,21 @@ from __future__ import annotations
 import psycopg
 
 from vaccine.errors import DriftError, RefusedError
+from vaccine.operations.work import TEXT_FORM
 from vaccine.plan import Fingerprint, Plan, Vaccination
 from vaccine.planner.groups import Counted, Selection, count_groups
 from vaccine.planner.target import Target, read_target
 
-# The digest is over primary keys as text: their spelling must not hang on a session's settings.
-FIXED = (
-    "SET LOCAL datestyle = 'ISO, YMD'",
-    "SET LOCAL intervalstyle = 'postgres'",
-    "SET LOCAL timezone = 'UTC'",
-    "SET LOCAL extra_float_digits = 1",
-    "SET LOCAL bytea_output = 'hex'",
-)
-
 
 def fix_text_form(connection: psycopg.Connection) -> None:
     """Fix, for this transaction, the settings that the text form of a value hangs on."""
-    for statement in FIXED:
+    for statement in TEXT_FORM:
         connection.execute(statement)
 
 
 def fingerprint(target: Target, counted: Counted) -> Fingerprint:
     """The fingerprint of one table and its duplicate groups."""
-    return Fingerprint(target.shape(), counted.groups, counted.excess_rows, counted.rows_digest)
+    return Fingerprint(target.shape(), counted.groups, counted.excess_rows, counted.rows_digest, counted.excess_digest)
 
 
 def selection_of(vaccination: Vaccination) -> Selection:

@@ -50,6 +50,7 @@ class Counted:
     excess_rows: int
     rows_digest: str
     search_ms: int
+    excess_digest: str = "0"
 
 
 def count_groups(connection: psycopg.Connection, of: Selection) -> Counted:
@@ -61,12 +62,13 @@ def count_groups(connection: psycopg.Connection, of: Selection) -> Counted:
     statement = sql.SQL(
         "SELECT count(*) FILTER (WHERE place = 1), count(*) FILTER (WHERE place > 1),"
         " coalesce(sum(pg_catalog.hashtextextended({identity} || CASE place WHEN 1 THEN '+' ELSE '-' END, 0)), 0)::text"
+        ", coalesce(sum(pg_catalog.hashtextextended({identity} || '-', 0)) FILTER (WHERE place > 1), 0)::text"
         " FROM ({ranked}) AS ranked"
     ).format(identity=identity, ranked=_ranked(of))
     start = time.monotonic()
     row = connection.execute(statement).fetchone()
     assert row is not None
-    return Counted(row[0], row[1], row[2], round((time.monotonic() - start) * 1000))
+    return Counted(row[0], row[1], row[2], round((time.monotonic() - start) * 1000), row[3])
 
 
 def read_groups(
