@@ -8,8 +8,8 @@ from vaccine.plan import Estimate
 from vaccine.planner.groups import Counted
 from vaccine.planner.target import Target
 
-RESOLVED_PER_SECOND = 10_000  # docs/benchmarks.md: rows journalled, resolved and committed in batches
-RESTORE_SHARE = 0.7  # of the time of the dedupe, docs/benchmarks.md
+RESOLVED_PER_SECOND = 40_000  # docs/benchmarks.md: rows journalled, resolved and committed in batches
+RESTORE_SHARE = 0.6  # of the time of the dedupe, docs/benchmarks.md
 BUILD_PASSES = 2  # a concurrent build reads the table twice (manual, CREATE INDEX, Building Indexes Concurrently)
 ENTRY_OVERHEAD = 16  # bytes of an index entry beside its key: header, line pointer, alignment
 FILL = 0.9  # the default fillfactor of a B-tree
