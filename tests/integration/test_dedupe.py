@@ -150,12 +150,13 @@ def test_a_run_killed_between_batches_goes_on(run: Run) -> None:
         work = find(first, table, KEY, POLICY)
         ensure_journal(first)
         resolver = Resolver(half, work, ensure_images(first, table), Resolved())
-        first.execute("CREATE TEMPORARY TABLE vaccine_skipped (n integer)")
-        assert resolver._batch(0, 50, [], skip=True) == 50
+        first.execute("CREATE TEMPORARY TABLE vaccine_left (n integer PRIMARY KEY)")
+        assert not resolver.prepare()
+        assert resolver.batch(0, 50, [], late=False) == 50
         run.worker.execute("SELECT pg_terminate_backend(%s)", (first.info.backend_pid,))
         time.sleep(0.1)
         with pytest.raises(psycopg.OperationalError):
-            resolver._batch(50, 100, [], skip=True)
+            resolver.batch(50, 100, [], late=False)
     assert do_resolve(run) == 150
     assert live(run) == list(range(201, 301))
     rows = "SELECT count(*), count(DISTINCT id) FROM vaccine.images_1 WHERE vaccine_image = 'before'"

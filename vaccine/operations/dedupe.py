@@ -1,10 +1,10 @@
-"""Retire the excess rows in small transactions: lock, check again, old image, resolve, new image, commit.
+"""Retire the excess rows in small transactions: lock, check, old image, resolve, new image, commit.
 
 A batch locks its rows in primary-key order and skips those that another session holds, so that it never
-waits with locks in hand; the skipped ones come one by one afterwards, under `lock_timeout`. FOR NO KEY
-UPDATE lets child rows in meanwhile (manual, section 13.3.2). What is locked is then looked at again in a
-new snapshot: a row is retired only when it and its survivor are both still live, still share the key,
-and the survivor still comes first.
+waits with locks in hand. FOR NO KEY UPDATE lets child rows in meanwhile (manual, section 13.3.2). First go
+the rows that are still as they were found, each batch in one statement (`batch`); then those that had
+changed or were held are looked at again under the lock (`recheck`), and those that are held still come
+one by one, under `lock_timeout`.
 """
 
 from __future__ import annotations
@@ -17,17 +17,19 @@ from functools import partial
 import psycopg
 from psycopg import errors, sql
 
+from .batch import BatchStatement, changes_late
 from .blockers import holders_of, named
-from .errors import DriftedError, VerifyError
-from .journal import Batch, Images, already_resolved, ensure_images, ensure_journal, write_batch
-from .key import Key, Policy, names, value
+from .errors import DriftedError
+from .journal import Images, already_resolved, ensure_images, ensure_journal
+from .key import Key, Policy, raw
 from .pace import Pace, Throttle
+from .recheck import Recheck, numbers, undone
 from .retry import Result, pause, with_lock_retries
 from .run import Run
-from .table import Table, equal
-from .work import WORK, Work, find, live_key, ranking
+from .table import Table
+from .work import Work, find
 
-SKIPPED = sql.Identifier("pg_temp", "vaccine_skipped")
+LEFT = sql.Identifier("pg_temp", "vaccine_left")
 ROUNDS = 5  # passes over the table; what still arrives then is left to the index's own retries
 
 
@@ -93,204 +95,119 @@ class Resolver:
     done: Resolved
 
     def run_all(self) -> int:
-        """Batch after batch, then the rows that others held. Returns how many rows were resolved."""
-        self.run.worker.execute(sql.SQL("CREATE TEMPORARY TABLE IF NOT EXISTS vaccine_skipped (n integer)"))
-        self.run.worker.execute(sql.SQL("TRUNCATE {}").format(SKIPPED))
-        pace, throttle = Pace(self.run.options.batch_ms), Throttle(self.run)
+        """Batch after batch, then the rows that changed or that others held. Returns how many rows were resolved."""
+        worker, throttle = self.run.worker, Throttle(self.run)
+        worker.execute(sql.SQL("CREATE TEMPORARY TABLE IF NOT EXISTS vaccine_left (n integer PRIMARY KEY)"))
+        worker.execute(sql.SQL("TRUNCATE {}").format(LEFT))
+        late = self.prepare()
+        pace = Pace(self.run.options.batch_ms)
         resolved = position = 0
         while position < self.work.rows:
             last = min(position + pace.rows, self.work.rows)
             held: list[float] = []
-            resolved += self._with_retries(partial(self._batch, position, last, held, skip=True))
+            resolved += self._with_retries(partial(self.batch, position, last, held, late=late))
             pace.learn(last - position, held[-1])
             position = last
             throttle.rest()
         self.done.slowest_ms = max(self.done.slowest_ms, pace.slowest_ms)
-        return resolved + self._skipped_rows(throttle)
+        resolved += self._left(throttle, Pace(self.run.options.batch_ms), skip=True)
+        return resolved + self._left(throttle, None, skip=False)
 
-    def statements(self, chosen: list[int]) -> tuple[tuple[str, sql.Composable], ...]:
+    def prepare(self) -> bool:
+        """Prepare the statement of a batch; True when new images are to be read again at the end of each."""
+        worker = self.run.worker
+        late = changes_late(worker, self.work.table.oid)
+        worker.execute("DEALLOCATE ALL")  # of an earlier pass, whose work table is gone
+        one = BatchStatement(self.work, self.images, self.run.revision, late)
+        first, second = raw("$1"), raw("$2")
+        worker.execute(raw("PREPARE vaccine_batch (integer, integer) AS ") + one.statement(first, second))
+        if late:
+            worker.execute(raw("PREPARE vaccine_reread (bigint) AS ") + one.reread(first))
+        return late
+
+    def statements(self, rows: int) -> tuple[tuple[str, sql.Composable], ...]:
         """The statements of one batch in their order, for a dry run: what each is for, and its SQL."""
-        return (
-            ("lock the excess rows", self._lock(0, len(chosen), skip=True)),
-            ("see under the lock that they are excess still", self._check(chosen)),
-            ("write the old images", self._image(0, chosen, "before")),
-            ("resolve", self._update(chosen)),
-            ("write the new images", self._image(0, chosen, "after")),
+        late = changes_late(self.run.worker, self.work.table.oid)
+        one = BatchStatement(self.work, self.images, self.run.revision, late)
+        whole = one.statement(sql.Literal(0), sql.Literal(rows))
+        what = "lock the rows that are as found, write their old images, resolve them, write the journal"
+        reread = (("write the new images", one.reread(sql.Literal(1))),) if late else ()
+        return ((what, whole), *reread)
+
+    def batch(self, after: int, last: int, held: list[float], *, late: bool) -> int:
+        """Resolve the work rows `after` < n <= `last` that are as they were found; `held` gets the ms of its locks.
+
+        Raises:
+            VerifyError: a trigger or rule undoes the resolve.
+        """
+        worker = self.run.worker
+        with worker.pipeline(), worker.transaction():
+            worker.execute(batch_settings(self.run))
+            started = time.monotonic()
+            statement = sql.SQL("EXECUTE vaccine_batch ({}, {})").format(sql.Literal(after), sql.Literal(last))
+            row = worker.execute(statement).fetchone()
+            assert row is not None
+            number, locked, changed, found, live, places = row
+            if late and locked:
+                found, live = self._reread(number)
+            if locked and (changed, found, live) != (locked, locked, 0):
+                raise undone(self.work, locked, changed, found, live)
+            if locked < last - after:
+                self._leave(after, last, places or [])
+        held.append((time.monotonic() - started) * 1000)
+        self.done.batches += bool(locked)
+        return int(locked)
+
+    def _reread(self, number: int) -> tuple[int, int]:
+        worker = self.run.worker
+        worker.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        row = worker.execute(sql.SQL("EXECUTE vaccine_reread ({})").format(sql.Literal(number))).fetchone()
+        assert row is not None
+        return row[0], row[1]
+
+    def _leave(self, after: int, last: int, done: list[int]) -> None:
+        self.run.worker.execute(
+            sql.SQL(
+                "INSERT INTO {left} SELECT n FROM pg_catalog.generate_series({first}, {last}) AS g (n)"
+                " WHERE n <> ALL ({done})"
+            ).format(left=LEFT, first=sql.Literal(after + 1), last=sql.Literal(last), done=numbers(done))
         )
 
-    def _skipped_rows(self, throttle: Throttle) -> int:
-        """One transaction for each row that was locked by another session; this waits for it, under lock_timeout."""
+    def _left(self, throttle: Throttle, pace: Pace | None, *, skip: bool) -> int:
+        """The rows that are left, in batches; without a pace one by one. Returns how many were resolved."""
         resolved, number = 0, 0
-        following = sql.SQL("SELECT min(n) FROM {} WHERE n > {}")
+        following = sql.SQL("SELECT n FROM {} WHERE n > {} ORDER BY n LIMIT {}")
         while True:
-            row = self.run.worker.execute(following.format(SKIPPED, sql.Literal(number))).fetchone()
-            if row is None or row[0] is None:
+            limit = sql.Literal(pace.rows if pace else 1)
+            rows = self.run.worker.execute(following.format(LEFT, sql.Literal(number), limit)).fetchall()
+            if not rows:
                 return resolved
-            number = row[0]
-            resolved += self._with_retries(partial(self._batch, number - 1, number, [], skip=False))
+            chosen = [row[0] for row in rows]
+            held: list[float] = []
+            resolved += self._with_retries(partial(self._again, chosen, held, skip=skip))
+            if pace:
+                pace.learn(len(chosen), held[-1])
+                self.done.slowest_ms = max(self.done.slowest_ms, pace.slowest_ms)
+            number = chosen[-1]
             throttle.rest()
+
+    def _again(self, chosen: list[int], held: list[float], *, skip: bool) -> int:
+        """One batch of rows that are left, looked at under the lock; those that others hold stay left with `skip`."""
+        worker = self.run.worker
+        with worker.pipeline(), worker.transaction():
+            worker.execute(batch_settings(self.run))
+            started = time.monotonic()
+            resolved, locked = Recheck(self.run, self.work, self.images).resolve(chosen, skip=skip)
+            seen = numbers(locked if skip else chosen)
+            worker.execute(sql.SQL("DELETE FROM {} WHERE n = ANY ({})").format(LEFT, seen))
+        held.append((time.monotonic() - started) * 1000)
+        self.done.batches += bool(resolved)
+        return resolved
 
     def _with_retries(self, action: Callable[[], int]) -> int:
         table = self.work.table
         what = f"resolve rows of {table.schema}.{table.name}; the batches done so far are committed and journalled"
         return with_row_retries(self.run, self.work.key, action, what)
-
-    def _batch(self, after: int, last: int, held: list[float], *, skip: bool) -> int:
-        """Resolve the work rows `after` < n <= `last` in one transaction; `held` gets the milliseconds of its locks."""
-        worker = self.run.worker
-        sure: list[int] = []
-        with worker.pipeline(), worker.transaction():
-            worker.execute(batch_settings(self.run))
-            batch = worker.execute("SELECT pg_catalog.nextval('vaccine.journal_batch_seq')")
-            started = time.monotonic()
-            locked = self._numbers(self._lock(after, last, skip=skip))
-            if skip and len(locked) < last - after:
-                self._remember_skipped(after, last, locked)
-            if locked:
-                sure = self._numbers(self._check(locked))
-            if sure:
-                self._change(batch, sure)
-        held.append((time.monotonic() - started) * 1000)
-        self.done.batches += bool(sure)
-        return len(sure)
-
-    def _numbers(self, query: sql.Composable) -> list[int]:
-        row = self.run.worker.execute(
-            sql.SQL("SELECT coalesce(pg_catalog.array_agg(x.n ORDER BY x.n), '{{}}') FROM ({}) AS x (n)").format(query)
-        ).fetchone()
-        assert row is not None
-        return list(row[0])
-
-    def _lock(self, after: int, last: int, *, skip: bool) -> sql.Composable:
-        return sql.SQL(
-            "SELECT w.{n} FROM {work} AS w JOIN {source} AS t ON {same} WHERE w.{n} > {after} AND w.{n} <= {last}"
-            " ORDER BY w.{n} FOR NO KEY UPDATE OF t{skip}"
-        ).format(
-            n=self._n,
-            work=WORK,
-            source=self.work.table.source,
-            same=equal("t", self.work.table.primary_key, "w", self.work.excess),
-            after=sql.Literal(after),
-            last=sql.Literal(last),
-            skip=sql.SQL(" SKIP LOCKED") if skip else sql.SQL(""),
-        )
-
-    def _remember_skipped(self, after: int, last: int, locked: list[int]) -> None:
-        self.run.worker.execute(
-            sql.SQL(
-                "INSERT INTO {skipped} SELECT n FROM pg_catalog.generate_series({first}, {last}) AS g (n)"
-                " WHERE n <> ALL ({locked})"
-            ).format(skipped=SKIPPED, first=sql.Literal(after + 1), last=sql.Literal(last), locked=numbers(locked))
-        )
-
-    def _check(self, locked: list[int]) -> sql.Composable:
-        """The numbers whose row is excess still: of it and its survivor, both live with one key, it comes second."""
-        table, work = self.work.table, self.work
-        pair, excess = sql.Identifier(table.free("vaccine_pair")), sql.Identifier(table.free("vaccine_excess"))
-        at = tuple(table.free(f"vaccine_k{place}") for place, _ in enumerate(table.primary_key))
-        join = sql.SQL(" AND ").join(
-            sql.SQL("{}.{} = {}").format(table.relation, sql.Identifier(column), sql.Identifier(alias))
-            for column, alias in zip(table.primary_key, at, strict=True)
-        )
-        side = sql.SQL("SELECT {n}, {flag}, {columns} FROM {work} WHERE {n} = ANY ({locked})")
-        fill = {"n": self._n, "work": WORK, "locked": numbers(locked)}
-        return sql.SQL(
-            "SELECT {pair} FROM (SELECT {pair}, {excess}, row_number() OVER ({ranking}) AS vaccine_place"
-            " FROM ({sides}) AS {alias} ({pair}, {excess}, {at}) JOIN {source} ON {join} WHERE {live}) AS pairs"
-            " WHERE {excess} AND vaccine_place = 2"
-        ).format(
-            pair=pair,
-            excess=excess,
-            ranking=ranking(work, pair),
-            sides=sql.SQL(" UNION ALL ").join(
-                [
-                    side.format(flag=sql.SQL("TRUE"), columns=names(work.excess), **fill),
-                    side.format(flag=sql.SQL("FALSE"), columns=names(work.survivor), **fill),
-                ]
-            ),
-            alias=sql.Identifier("vaccine sides"),
-            at=names(at),
-            source=table.source,
-            join=join,
-            live=live_key(work.key),
-        )
-
-    def _change(self, batch: psycopg.Cursor[tuple[int]], sure: list[int]) -> None:
-        """Old images, resolve, new images, the journal's row; all in the batch's transaction."""
-        worker = self.run.worker
-        row = batch.fetchone()
-        assert row is not None
-        number = row[0]
-        worker.execute(self._image(number, sure, "before"))
-        update = worker.execute(self._update(sure))
-        worker.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        after = worker.execute(
-            sql.SQL("WITH after AS ({} RETURNING ({}) IS TRUE AS live) SELECT count(*), count(*) FILTER (WHERE live)"
-                    " FROM after").format(self._image(number, sure, "after"), live_key(self.work.key))
-        ).fetchone()  # fmt: skip
-        assert after is not None
-        if update.rowcount != len(sure) or after != (len(sure), 0):
-            raise self._undone(len(sure), update.rowcount, *after)
-        pairs = sql.SQL("SELECT o.place, {excess}, {survivor} FROM {chosen}").format(
-            excess=as_json(self.work.excess), survivor=as_json(self.work.survivor), chosen=self._chosen(sure)
-        )
-        where = self.run.revision, self.work.key, self.work.policy, self.images
-        write_batch(worker, Batch(number, *where, len(sure), pairs))
-
-    def _image(self, number: int, sure: list[int], image: str) -> sql.Composed:
-        # The image table goes by the user's table's name here, for a predicate that says `issues.status`.
-        return sql.SQL(
-            "INSERT INTO {images} AS {alias} ({columns}) SELECT {number}, o.place, {image}, {old} FROM {chosen}"
-            " JOIN {source} AS t ON {same}"
-        ).format(
-            images=self.images.relation,
-            alias=sql.Identifier(self.work.table.name),
-            columns=self.images.columns,
-            number=sql.Literal(number),
-            image=sql.Literal(image),
-            old=names(self.work.table.names, "t"),
-            chosen=self._chosen(sure),
-            source=self.work.table.source,
-            same=equal("t", self.work.table.primary_key, "w", self.work.excess),
-        )
-
-    def _update(self, sure: list[int]) -> sql.Composed:
-        assignments = [
-            sql.SQL("{} = {}").format(sql.Identifier(column), value(to))
-            for column, to in self.work.policy.assign.items()
-        ]
-        return sql.SQL(
-            "UPDATE {source} SET {assignments} WHERE ({primary_key}) IN"
-            " (SELECT {excess} FROM {work} AS {alias} WHERE {n} = ANY ({sure}))"
-        ).format(
-            source=self.work.table.source,
-            assignments=sql.SQL(", ").join(assignments),
-            primary_key=names(self.work.table.primary_key),
-            excess=names(self.work.excess),
-            work=WORK,
-            alias=sql.Identifier("vaccine work"),
-            n=self._n,
-            sure=numbers(sure),
-        )
-
-    def _chosen(self, sure: list[int]) -> sql.Composable:
-        """The chosen work rows as `w`, with their place in the batch as `o.place`."""
-        return sql.SQL(
-            "pg_catalog.unnest({sure}) WITH ORDINALITY AS o (n, place) JOIN {work} AS w ON w.{n} = o.n"
-        ).format(sure=numbers(sure), work=WORK, n=self._n)
-
-    @property
-    def _n(self) -> sql.Identifier:
-        return sql.Identifier(self.work.number)
-
-    def _undone(self, wanted: int, changed: int, found: int, live: int) -> VerifyError:
-        policy = ", ".join(f"{name} = {to!r}" for name, to in self.work.policy.assign.items())
-        return VerifyError(
-            f"resolving does not retire the rows of {self.work.key}; this batch was rolled back",
-            why=f"of {wanted} rows, {changed} were updated with {policy}, {found} are still there, and {live} of these "
-            "are still live: a trigger or a rule undoes the update, or the assignment does not end the predicate",
-            fix="look at the table's triggers (\\d in psql) and at `assign` and `where` of the revision",
-        )
 
 
 def batch_settings(run: Run) -> sql.Composed:
@@ -305,7 +222,8 @@ def batch_settings(run: Run) -> sql.Composed:
     return sql.SQL(
         "SELECT pg_catalog.set_config(name, setting, true) FROM (VALUES ('lock_timeout', {}),"
         " ('synchronous_commit', 'off'), ('enable_seqscan', 'off'),"
-        " ('enable_hashjoin', 'off'), ('enable_mergejoin', 'off'), ('jit', 'off')) AS s (name, setting)"
+        " ('enable_hashjoin', 'off'), ('enable_mergejoin', 'off'), ('jit', 'off'),"
+        " ('plan_cache_mode', 'force_generic_plan')) AS s (name, setting)"
     ).format(timeout)
 
 
@@ -320,17 +238,6 @@ def with_row_retries(run: Run, key: Key, action: Callable[[], Result], what: str
     except (errors.LockNotAvailable, errors.DeadlockDetected):
         time.sleep(pause(1))
     return with_lock_retries(run.worker, run.options, action, what, blame=partial(_holders, run.worker, key))
-
-
-def numbers(of: list[int]) -> sql.Composable:
-    """An integer[] literal."""
-    return sql.SQL("{}::integer[]").format(sql.Literal("{" + ",".join(map(str, of)) + "}"))
-
-
-def as_json(columns: tuple[str, ...]) -> sql.Composable:
-    """A primary key of the work table as a JSON list of text."""
-    texts = sql.SQL(", ").join(sql.SQL("w.{}::text").format(sql.Identifier(column)) for column in columns)
-    return sql.SQL("pg_catalog.jsonb_build_array({})").format(texts)
 
 
 def _holders(connection: psycopg.Connection, key: Key) -> str:

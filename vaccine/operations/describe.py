@@ -40,9 +40,8 @@ def dedupe_statements(connection: psycopg.Connection, key: Key, policy: Policy, 
     work = Work(table, key, policy, rows, 0)
     images = Images("images_1", (table.free(META[0]), table.free(META[1]), table.free(META[2])), table)
     resolver = Resolver(_dry(connection), work, images, Resolved())
-    chosen = list(range(1, min(rows, SHOWN) + 1))
     found = [Described("find the duplicate groups, once", find_statement(work).as_string(connection))]
-    found += [Described(purpose, statement.as_string(connection)) for purpose, statement in resolver.statements(chosen)]
+    found += [Described(purpose, statement.as_string(connection)) for purpose, statement in resolver.statements(rows)]
     return tuple(found)
 
 

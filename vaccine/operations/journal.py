@@ -46,6 +46,7 @@ CREATE TABLE vaccine.journal (
     stamped_columns text[] NOT NULL DEFAULT '{}',
     restored_at timestamptz
 );
+ALTER TABLE vaccine.journal ALTER primary_keys SET STORAGE EXTERNAL, ALTER survivors SET STORAGE EXTERNAL;
 CREATE INDEX journal_plan ON vaccine.journal (plan, batch);
 COMMENT ON TABLE vaccine.journal IS
     'One row for each batch of rows that Vaccine changed. primary_keys and survivors are lists, in the order of '

@@ -70,13 +70,19 @@ SELECT p.pubname::text, c.relreplident::text
  LIMIT 1
 """
 
+# A row of more than a quarter of a page is compressed and then moved into the TOAST table (manual, section 66.2), and a
+# btree entry may take a third of a page: where nothing was ever moved out, every key fits, and no row is looked at.
 WIDE_TYPES = """
 SELECT a.attname::text
   FROM pg_catalog.pg_attribute a
   JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+  JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
  WHERE a.attrelid = %s AND a.attname = ANY (%s) AND NOT a.attisdropped AND t.typlen = -1
    AND (a.atttypmod < 0 OR a.atttypmod > 600) AND t.typcategory IN ('S', 'U', 'A', 'D')
    AND pg_catalog.format_type(t.oid, NULL) NOT IN ('numeric')
+   AND NOT (a.attstorage IN ('x', 'e') AND c.reltoastrelid <> 0 AND pg_catalog.pg_relation_size(c.reltoastrelid) = 0
+            AND NOT EXISTS (SELECT FROM pg_catalog.unnest(c.reloptions) AS o (text)
+                             WHERE o.text LIKE 'toast_tuple_target=%%'))
 """
 
 

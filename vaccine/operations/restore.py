@@ -16,11 +16,12 @@ from functools import partial
 import psycopg
 from psycopg import sql
 
-from .dedupe import batch_settings, numbers, with_row_retries
+from .dedupe import batch_settings, with_row_retries
 from .errors import RestoreError
 from .journal import Images, has_journal, open_images
 from .key import Key, names
 from .pace import FIRST_ROWS, Pace, Throttle
+from .recheck import numbers
 from .run import Run
 from .table import Table, equal
 

@@ -1,5 +1,8 @@
 """Find the duplicate groups once, into a temporary table that lasts as long as the run's connection.
 
+Beside each excess row and its survivor stand the row versions that were seen: `ctid` and `xmin` (manual, section
+5.6). As long as both are the same, all that was found of the two rows holds.
+
 Temporary, so that a run that was killed leaves nothing: the next one looks again. Grouping is done by the
 window's PARTITION BY, which asks the column's own operator class and collation for equality, as a unique
 index does; `=` would ask the search_path. A row with a NULL in its key is no duplicate for a unique index
@@ -53,6 +56,13 @@ class Work:
         """The work table's columns with the primary key of the survivor."""
         return tuple(self.table.free(f"vaccine_s{place}") for place, _ in enumerate(self.table.primary_key))
 
+    @property
+    def seen(self) -> tuple[str, str, str, str]:
+        """The work table's columns with ctid and xmin of the excess row, then those of the survivor."""
+        names_of = ("vaccine_p_ctid", "vaccine_p_xmin", "vaccine_s_ctid", "vaccine_s_xmin")
+        first, second, third, fourth = (self.table.free(name) for name in names_of)
+        return first, second, third, fourth
+
 
 def find(connection: psycopg.Connection, table: Table, key: Key, policy: Policy) -> Work:
     """Fill the work table with the excess rows of all live duplicate groups as they are now."""
@@ -64,9 +74,11 @@ def find(connection: psycopg.Connection, table: Table, key: Key, policy: Policy)
         connection.execute(
             sql.SQL("CREATE UNIQUE INDEX ON {} ({})").format(WORK, sql.Identifier(work.number)),
         )
-        connection.execute(sql.SQL("ANALYZE {}").format(WORK))
         row = connection.execute(
-            sql.SQL("SELECT count(*), count(DISTINCT ({})) FROM {}").format(names(work.survivor), WORK)
+            sql.SQL(
+                "SELECT coalesce(sum(x.rows), 0)::bigint, count(*)"
+                " FROM (SELECT count(*) FROM {} GROUP BY {}) AS x (rows)"
+            ).format(WORK, names(work.survivor))
         ).fetchone()
     assert row is not None
     return Work(table, key, policy, row[0], row[1])
@@ -128,16 +140,26 @@ def find_statement(work: Work) -> sql.Composed:
         sql.SQL("first_value({}) OVER ranked AS {}").format(column, sql.Identifier(alias))
         for column, alias in zip(primary_key, work.survivor, strict=True)
     ]
+    versions = [
+        sql.SQL(of).format(sql.Identifier(alias))
+        for of, alias in zip(
+            ("ctid AS {}", "xmin AS {}", "first_value(ctid) OVER ranked AS {}", "first_value(xmin) OVER ranked AS {}"),
+            work.seen,
+            strict=True,
+        )
+    ]
     return sql.SQL(
         "CREATE TEMPORARY TABLE vaccine_work AS"
-        " SELECT row_number() OVER (ORDER BY {excess})::integer AS {number}, {excess}, {survivor} FROM ("
-        "SELECT {own}, {first}, row_number() OVER ranked AS {place}, {kept} AS {kept_name}"
+        " SELECT row_number() OVER (ORDER BY {excess})::integer AS {number}, {excess}, {survivor}, {seen} FROM ("
+        "SELECT {own}, {first}, {versions}, row_number() OVER ranked AS {place}, {kept} AS {kept_name}"
         " FROM {source} WHERE {live} WINDOW ranked AS ({ranking})) AS found"
         " WHERE {place} > 1 AND NOT {kept_name}"
     ).format(
         number=sql.Identifier(work.number),
         excess=names(work.excess),
         survivor=names(work.survivor),
+        seen=names(work.seen),
+        versions=sql.SQL(", ").join(versions),
         own=sql.SQL(", ").join(own),
         first=sql.SQL(", ").join(first),
         place=sql.Identifier("vaccine_place"),

@@ -16,10 +16,7 @@ from vaccine.plan import Statement, Step, Vaccination
 
 LOCKS = {
     "find the duplicate groups, once": LockMode.ACCESS_SHARE,
-    "lock the excess rows": LockMode.ROW_SHARE,
-    "see under the lock that they are excess still": LockMode.ACCESS_SHARE,
-    "write the old images": LockMode.ACCESS_SHARE,
-    "resolve": LockMode.ROW_EXCLUSIVE,
+    "lock the rows that are as found, write their old images, resolve them, write the journal": LockMode.ROW_EXCLUSIVE,
     "write the new images": LockMode.ACCESS_SHARE,
     "put the old values back": LockMode.ROW_EXCLUSIVE,
     "build the index": LockMode.SHARE_UPDATE_EXCLUSIVE,
@@ -68,7 +65,8 @@ def _resolving(connection: psycopg.Connection, of: Vaccination) -> tuple[Step, .
         Step(
             "resolve",
             tuple(_statement(each, f"each batch, {each.purpose}") for each in found[1:]),
-            "one transaction a batch, of about 25 ms; the journal is written in it, before the rows change",
+            "one transaction a batch, of about 25 ms, old images and journal included; rows that another session holds "
+            "are skipped; those and rows that changed meanwhile come last, looked at again under their lock",
         ),
     )
 

@@ -1,0 +1,226 @@
+"""One batch of a dedupe in one statement, prepared once: most of a vaccination goes this way.
+
+The statement locks the excess rows that are still the very versions that were found, and whose survivor is too;
+it skips those that another session holds. Of what it locked it writes the old images, resolves, writes the new
+images and the journal's row. A version is known by its `xmin` and its primary key; `ctid` finds it without an index
+(manual, section 5.6). What it leaves (locked, changed or gone since) is for `recheck`, which looks again under the
+lock.
+
+The survivor is not locked: when it changes after the statement's snapshot was taken, the outcome is that of a
+dedupe that came just before that change. An excess row that changed in between is locked only in its newest version,
+whose `xmin` is another, so that it is left (manual, section 13.2.1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from .journal import Images, literals
+from .key import names, value
+from .table import equal
+from .work import WORK, Work, live_key
+
+NUMBER, LOCKED, CHANGED, AFTER, ROW = (
+    sql.Identifier(name)
+    for name in ("vaccine number", "vaccine locked", "vaccine changed", "vaccine after", "vaccine row")
+)
+
+# What changes a row once its UPDATE has returned: AFTER triggers, rules, and foreign keys that lead back.
+LATE = """
+SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger t
+                WHERE t.tgrelid = %(table)s AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+                  AND t.tgtype & 16 <> 0 AND t.tgtype & 2 = 0)
+    OR EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class = %(table)s AND r.ev_type = '2')
+    OR EXISTS (SELECT FROM pg_catalog.pg_constraint c
+                WHERE c.contype = 'f' AND c.confrelid = %(table)s AND c.confupdtype IN ('c', 'n', 'd'))
+"""
+
+
+def changes_late(connection: psycopg.Connection, table: int) -> bool:
+    """Whether something may change a row after the UPDATE's RETURNING has seen it: then it is read again."""
+    row = connection.execute(LATE, {"table": table}).fetchone()
+    return bool(row and row[0])
+
+
+@dataclass(frozen=True)
+class BatchStatement:
+    """The statement of one batch: the work rows `after` < n <= `last`, both SQL (a literal, or $1 and $2).
+
+    It returns the batch's number, how many rows were locked, changed, found again, are live still, and, where not
+    all work rows were locked, the numbers of those that were. With `late` it writes no new images: `reread` does.
+    """
+
+    work: Work
+    images: Images
+    revision: str
+    late: bool
+
+    def statement(self, after: sql.Composable, last: sql.Composable) -> sql.Composed:
+        """All of it."""
+        parts = [
+            sql.SQL("{} AS MATERIALIZED (\nSELECT pg_catalog.nextval('vaccine.journal_batch_seq') AS {}\n)").format(
+                NUMBER, self.images.batch
+            ),
+            sql.SQL("{} AS MATERIALIZED (\n{}\n)").format(LOCKED, self._locked(after, last)),
+            sql.SQL('"vaccine before" AS (\n{}\n)').format(self._images(LOCKED, "before")),
+            sql.SQL("{} AS (\n{}\n)").format(CHANGED, self._update()),
+            sql.SQL('"vaccine noted" AS (\n{}\n)').format(self._note()),
+        ]
+        if not self.late:
+            parts.append(
+                sql.SQL("{} AS (\n{}\nRETURNING ({}) IS TRUE AS live\n)").format(
+                    AFTER, self._images(CHANGED, "after"), live_key(self.work.key)
+                )
+            )
+        found = (
+            "NULL::bigint, NULL::bigint"
+            if self.late
+            else "(SELECT count(*) FROM {0}), (SELECT count(*) FROM {0} WHERE live)"
+        )
+        return sql.SQL(
+            "WITH {parts}\nSELECT {number}, l.rows, (SELECT count(*) FROM {changed}), {found},\n"
+            "CASE WHEN l.rows < {last} - {first} THEN l.places END\n"
+            "FROM (SELECT count(*), pg_catalog.array_agg({n}) FROM {locked}) AS l (rows, places)"
+        ).format(
+            parts=sql.SQL(", ").join(parts),
+            number=self._number,
+            changed=CHANGED,
+            found=sql.SQL(found).format(AFTER),
+            first=after,
+            last=last,
+            n=self._n,
+            locked=LOCKED,
+        )
+
+    def reread(self, batch: sql.Composable) -> sql.Composed:
+        """The new images, read from the table; run once triggers and deferred constraints have had their say."""
+        table, (number, place, image) = self.work.table, map(sql.Identifier, self.images.meta)
+        return sql.SQL(
+            "WITH {after} AS (\nINSERT INTO {images} AS {alias} ({columns})\n"
+            "SELECT b.{number}, b.{place}, 'after', {new}\nFROM {images} AS b JOIN {source} AS t ON {same}\n"
+            "WHERE b.{number} = {batch} AND b.{image} = 'before'\nRETURNING ({live}) IS TRUE AS live\n)\n"
+            "SELECT count(*), count(*) FILTER (WHERE live) FROM {after}"
+        ).format(
+            after=AFTER,
+            images=self.images.relation,
+            alias=sql.Identifier(table.name),
+            columns=self.images.columns,
+            number=number,
+            place=place,
+            image=image,
+            new=names(table.names, "t"),
+            source=table.source,
+            same=equal("t", table.primary_key, "b", table.primary_key),
+            batch=batch,
+            live=live_key(self.work.key),
+        )
+
+    def _locked(self, after: sql.Composable, last: sql.Composable) -> sql.Composed:
+        """The rows with their old values, numbered; the place in the batch counts only those that were locked."""
+        work, table = self.work, self.work.table
+        excess_ctid, excess_xmin, survivor_ctid, survivor_xmin = map(sql.Identifier, work.seen)
+        return sql.SQL(
+            "SELECT pg_catalog.row_number() OVER () AS {place}, {row}.* FROM (\n"
+            "SELECT {found}, t.ctid AS {ctid}, {old}\nFROM {work} AS w\n"
+            "JOIN {source} AS t ON t.ctid = w.{ctid} AND t.xmin = w.{xmin} AND {excess}\n"
+            "JOIN {source} AS s ON s.ctid = w.{survivor_ctid} AND s.xmin = w.{survivor_xmin} AND {survivor}\n"
+            "WHERE w.{n} > {after} AND w.{n} <= {last}\nORDER BY w.{n} FOR NO KEY UPDATE OF t SKIP LOCKED) AS {row}"
+        ).format(
+            place=self._place,
+            row=ROW,
+            found=names((work.number, *work.excess, *work.survivor), "w"),
+            ctid=excess_ctid,
+            xmin=excess_xmin,
+            survivor_ctid=survivor_ctid,
+            survivor_xmin=survivor_xmin,
+            old=names(table.names, "t"),
+            work=WORK,
+            source=table.source,
+            excess=equal("t", table.primary_key, "w", work.excess),
+            survivor=equal("s", table.primary_key, "w", work.survivor),
+            n=self._n,
+            after=after,
+            last=last,
+        )
+
+    def _images(self, rows: sql.Identifier, image: str) -> sql.Composed:
+        # The image table goes by the user's table's name here, for a predicate that says `issues.status`.
+        return sql.SQL(
+            "INSERT INTO {images} AS {alias} ({columns})\n"
+            "SELECT {number}, r.{place}, {image}, {values} FROM {rows} AS r"
+        ).format(
+            images=self.images.relation,
+            alias=sql.Identifier(self.work.table.name),
+            columns=self.images.columns,
+            number=self._number,
+            place=self._place,
+            image=sql.Literal(image),
+            values=names(self.work.table.names, "r"),
+            rows=rows,
+        )
+
+    def _update(self) -> sql.Composed:
+        """The rows as they were resolved. FROM shows no name of the table's columns to an assigned expression."""
+        work, table = self.work, self.work.table
+        assignments = [
+            sql.SQL("{} = {}").format(sql.Identifier(column), value(to)) for column, to in work.policy.assign.items()
+        ]
+        new = [sql.SQL("{}.{}").format(table.relation, sql.Identifier(name)) for name in table.names]
+        same = [
+            sql.SQL("{}.{} = {}.{}").format(table.relation, sql.Identifier(name), ROW, sql.Identifier(own))
+            for name, own in zip(table.primary_key, work.excess, strict=True)
+        ]
+        return sql.SQL(
+            "UPDATE {source} SET {assignments}\nFROM (SELECT {place}, {excess}, {ctid} FROM {locked}) AS {row}\n"
+            "WHERE {relation}.ctid = {row}.{ctid} AND {same}\nRETURNING {row}.{place}, {new}"
+        ).format(
+            source=table.source,
+            assignments=sql.SQL(", ").join(assignments),
+            place=self._place,
+            excess=names(work.excess),
+            ctid=sql.Identifier(work.seen[0]),
+            locked=LOCKED,
+            row=ROW,
+            relation=table.relation,
+            same=sql.SQL(" AND ").join(same),
+            new=sql.SQL(", ").join(new),
+        )
+
+    def _note(self) -> sql.Composed:
+        key, policy = self.work.key, self.work.policy
+        values = (key.schema, key.table, list(key.columns), key.where, self.images.name)
+        return sql.SQL(
+            "INSERT INTO vaccine.journal (batch, revision, plan, schema_name, table_name, key_columns, predicate,"
+            " images, row_count, primary_keys, survivors, started_at, resolved_at, outcome)\n"
+            "SELECT {number}, {values}, count(*), pg_catalog.jsonb_agg({excess} ORDER BY r.{place}),"
+            " pg_catalog.jsonb_agg({survivor} ORDER BY r.{place}),"
+            " pg_catalog.now(), pg_catalog.clock_timestamp(), 'resolved'\nFROM {locked} AS r HAVING count(*) > 0"
+        ).format(
+            number=self._number,
+            values=literals([self.revision, policy.plan, *values]),
+            excess=as_json(self.work.excess, "r"),
+            survivor=as_json(self.work.survivor, "r"),
+            place=self._place,
+            locked=LOCKED,
+        )
+
+    @property
+    def _number(self) -> sql.Composed:
+        return sql.SQL("(SELECT {} FROM {})").format(self.images.batch, NUMBER)
+
+    @property
+    def _n(self) -> sql.Identifier:
+        return sql.Identifier(self.work.number)
+
+    @property
+    def _place(self) -> sql.Identifier:
+        return sql.Identifier(self.images.meta[1])
+
+
+def as_json(columns: tuple[str, ...], alias: str) -> sql.Composable:
+    """A primary key in the columns of `alias`, as a JSON list of text."""
+    texts = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(alias, column)) for column in columns)
+    return sql.SQL("pg_catalog.jsonb_build_array({})").format(texts)
