@@ -2,7 +2,7 @@
 
 A batch locks its rows in primary-key order and skips those that another session holds, so that it never
 waits with locks in hand. FOR NO KEY UPDATE lets child rows in meanwhile (manual, section 13.3.2). First go
-the rows that are still as they were found, each batch in one statement (`batch`); then those that had
+the rows that are still as they were found, each batch in one statement (`resolve_batch`); then those that had
 changed or were held are looked at again under the lock (`recheck`), and those that are held still come
 one by one, under `lock_timeout`.
 """
@@ -17,13 +17,13 @@ from functools import partial
 import psycopg
 from psycopg import errors, sql
 
-from .batch import BatchStatement, changes_late
 from .blockers import holders_of, named
 from .errors import DriftedError
 from .journal import Images, already_resolved, ensure_images, ensure_journal
 from .key import Key, Policy, raw
 from .pace import Pace, Throttle
 from .recheck import Recheck, numbers, undone
+from .resolve_batch import BatchStatement, changes_late
 from .retry import Result, pause, with_lock_retries
 from .run import Run
 from .table import Table

@@ -13,12 +13,10 @@ from .index import index_statement
 from .journal import META, Images
 from .key import Key, Policy
 from .options import Options
-from .restore import Restorer
+from .restore_batch import restore_statement as restore_sql
 from .run import Run
 from .table import read_table
 from .work import Work, find_statement
-
-SHOWN = 3  # work numbers that stand for a whole batch
 
 
 @dataclass(frozen=True)
@@ -32,8 +30,7 @@ class Described:
 def dedupe_statements(connection: psycopg.Connection, key: Key, policy: Policy, rows: int) -> tuple[Described, ...]:
     """Finding the groups, then one batch; `rows` is the number of excess rows. Reads the catalog only.
 
-    The image table's number is not known before the run, and stands as images_1; a batch of many rows is
-    shown by its first three.
+    The image table's number is not known before the run, and stands as images_1; all rows stand as one batch.
     """
     table = read_table(connection, key)
     assert table is not None
@@ -50,9 +47,8 @@ def restore_statement(connection: psycopg.Connection, key: Key, columns: Sequenc
     table = read_table(connection, key)
     assert table is not None
     images = Images("images_1", (table.free(META[0]), table.free(META[1]), table.free(META[2])), table)
-    restorer = Restorer(_dry(connection), images, key, 1, rows, 0)
-    places = list(range(1, min(rows, SHOWN) + 1))
-    return Described("put the old values back", restorer.statement(places, columns).as_string(connection))
+    statement = restore_sql(images, columns, sql.Literal(1), sql.Literal(0), sql.Literal(rows))
+    return Described("put the old values back", statement.as_string(connection))
 
 
 def build_statement(connection: psycopg.Connection, name: str, key: Key) -> Described:

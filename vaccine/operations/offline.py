@@ -16,7 +16,7 @@ from .connect import calling_revision
 from .journal import SAME_SHAPE, TABLES
 from .key import Key, Policy, raw, value
 from .options import Options
-from .restore import NOT_SILENCEABLE
+from .restore_rows import NOT_SILENCEABLE
 
 if TYPE_CHECKING:
     from alembic.operations import Operations

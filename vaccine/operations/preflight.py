@@ -12,7 +12,8 @@ from .dedupe import check_rows
 from .errors import DriftedError, PreflightError, RestoreError
 from .journal import already_resolved, has_journal
 from .key import Key, Policy, raw, value
-from .restore import refuse_lost_columns, refuse_pruned, restorers
+from .restorable import refuse_lost_columns, refuse_pruned
+from .restore import restorers
 from .retry import with_lock_retries
 from .run import Run
 from .table import PARTITIONED, Table, read_table

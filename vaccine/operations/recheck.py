@@ -1,7 +1,7 @@
 """Batches of rows that changed since they were found, or were locked then: lock, look again, old image, resolve.
 
 What is locked is looked at in a new snapshot: a row is retired only when it and its survivor are both still live,
-still share the key, and the survivor still comes first. Slower than `batch`, and right for any row.
+still share the key, and the survivor still comes first. Slower than `resolve_batch`, and right for any row.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from .batch import as_json
 from .errors import VerifyError
 from .journal import Batch, Images, write_batch
 from .key import names, value
+from .resolve_batch import as_json
 from .run import Run
 from .table import equal
 from .work import WORK, Work, live_key, ranking

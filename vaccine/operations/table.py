@@ -48,6 +48,16 @@ class Table:
         """The names of all columns, in order."""
         return tuple(column.name for column in self.columns)
 
+    @property
+    def compared(self) -> list[str]:
+        """The columns that have a value of their own in each row: all but virtual ones."""
+        return [column.name for column in self.columns if column.generated != "v"]
+
+    @property
+    def settable(self) -> list[str]:
+        """The columns that an UPDATE may set."""
+        return [column.name for column in self.columns if not column.generated and column.identity != "a"]
+
     def column(self, name: str) -> Column | None:
         """The column of that name, or None."""
         return next((column for column in self.columns if column.name == name), None)

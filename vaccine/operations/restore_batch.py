@@ -1,0 +1,146 @@
+"""One stretch of a batch restored in one statement, prepared once: for tables where nothing interferes with an UPDATE.
+
+The statement locks the rows that are still as Vaccine left them, which record_image_eq tells byte for byte (manual,
+section 9.25.6), skips those that another session holds, puts the old values back and writes the journal. It sets the
+columns in which the first rows of the batch differ; a row that differs in more, like all that it leaves, is for
+`restore_rows`, which looks at each column. Without triggers, rules and generated columns the row is then the old image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import psycopg
+from psycopg import sql
+
+from .journal import Images
+from .key import names, raw
+from .run import Run
+from .table import Table, equal
+
+SAME, RESTORED, ROW = (sql.Identifier(name) for name in ("vaccine same", "vaccine restored", "vaccine row"))
+LOOKED_AT = 100  # rows that tell which columns to set
+
+MEDDLES = """
+SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger t
+                WHERE t.tgrelid = %(table)s AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 16 <> 0)
+    OR EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class = %(table)s AND r.ev_type = '2')
+    OR EXISTS (SELECT FROM pg_catalog.pg_constraint c
+                WHERE c.contype = 'f' AND c.confrelid = %(table)s AND c.confupdtype IN ('c', 'n', 'd'))
+"""
+
+
+@dataclass
+class Prepared:
+    """The prepared statement of a restore, as long as the image table stays the same."""
+
+    run: Run
+    images: Images | None = None
+    columns: list[str] = field(default_factory=list)
+
+    def serves(self, images: Images, batch: int) -> bool:
+        """Whether the batch can go this way; prepares the statement where it does not stand yet."""
+        if self.images is not images:
+            self.images = images
+            self.columns = [] if _meddles(self.run.worker, images.table) else _differing(self.run.worker, images, batch)
+            if self.columns:
+                self.run.worker.execute("DEALLOCATE ALL")
+                arguments = [raw(f"${number}") for number in (1, 2, 3)]
+                statement = restore_statement(images, self.columns, *arguments)
+                self.run.worker.execute(raw("PREPARE vaccine_restore (bigint, integer, integer) AS ") + statement)
+        return bool(self.columns)
+
+    def execute(self, batch: int, after: int, last: int) -> tuple[int, list[int]]:
+        """Restore the places `after` < n <= `last`: how many rows were, and the places that are left."""
+        arguments = map(sql.Literal, (batch, after, last))
+        row = self.run.worker.execute(sql.SQL("EXECUTE vaccine_restore ({}, {}, {})").format(*arguments)).fetchone()
+        assert row is not None
+        return row[0], list(row[1])
+
+
+def restore_statement(
+    images: Images, columns: Sequence[str], batch: sql.Composable, after: sql.Composable, last: sql.Composable
+) -> sql.Composed:
+    """The statement; `columns` are those that it sets. It returns how many rows it restored, and the places left."""
+    table = images.table
+    own = [table.free(f"vaccine_c{number}") for number, _ in enumerate(columns)]
+    keys = tuple(table.free(f"vaccine_p{number}") for number, _ in enumerate(table.primary_key))
+    fill = {
+        "place": sql.Identifier(images.meta[1]), "number": images.batch, "image": sql.Identifier(images.meta[2]),
+        "images": images.relation, "source": table.source, "relation": table.relation, "batch": batch, "after": after,
+        "last": last, "same": SAME, "restored": RESTORED, "row": ROW, "keys": names(keys),
+        "ctid": sql.Identifier(table.free("vaccine_ctid")),
+    }  # fmt: skip
+    found = [
+        sql.SQL("b.{} AS {}").format(sql.Identifier(c), sql.Identifier(o)) for c, o in zip(columns, own, strict=True)
+    ]
+    found += [
+        sql.SQL("t.{} AS {}").format(sql.Identifier(c), sql.Identifier(k))
+        for c, k in zip(table.primary_key, keys, strict=True)
+    ]
+    sets = [
+        sql.SQL("{} = {}.{}").format(sql.Identifier(c), ROW, sql.Identifier(o))
+        for c, o in zip(columns, own, strict=True)
+    ]
+    by_key = [
+        sql.SQL("{}.{} = {}.{}").format(table.relation, sql.Identifier(c), ROW, sql.Identifier(k))
+        for c, k in zip(table.primary_key, keys, strict=True)
+    ]
+    others = [name for name in table.compared if name not in columns]
+    return sql.SQL(
+        "WITH {same} AS MATERIALIZED (\nSELECT a.{place}, t.ctid AS {ctid}, {found}\nFROM {images} AS a\n"
+        "JOIN {images} AS b ON b.{number} = a.{number} AND b.{place} = a.{place} AND b.{image} = 'before'\n"
+        "JOIN {source} AS t ON {joined}\n"
+        "WHERE a.{number} = {batch} AND a.{place} > {after} AND a.{place} <= {last} AND a.{image} = 'after'\n"
+        "AND {unedited} AND {alike}\nORDER BY a.{place} FOR NO KEY UPDATE OF t SKIP LOCKED\n"
+        "), {restored} AS (\nUPDATE {source} SET {sets}\nFROM {same} AS {row}\n"
+        "WHERE {relation}.ctid = {row}.{ctid} AND {by_key}\nRETURNING {row}.{place}\n"
+        '), "vaccine left" AS MATERIALIZED (\nSELECT count(*) AS rows, CASE WHEN count(*) = {last} - {after}'
+        " THEN '{{}}'::integer[] ELSE ARRAY(SELECT n FROM pg_catalog.generate_series({after} + 1, {last}) AS g (n)"
+        " EXCEPT SELECT {place} FROM {restored} ORDER BY 1) END AS places\nFROM {restored}\n"
+        '), "vaccine noted" AS (\nUPDATE vaccine.journal AS j SET restored_count = j.restored_count + l.rows,'
+        " restore_cursor = {last}, skipped_rows = j.skipped_rows || l.places,"
+        " restored_at = pg_catalog.clock_timestamp(), outcome = CASE WHEN {last} >= j.row_count AND"
+        " pg_catalog.cardinality(j.skipped_rows || l.places) = 0"
+        " THEN 'restored' ELSE 'restoring' END\nFROM \"vaccine left\" AS l WHERE j.batch = {batch}\n"
+        ')\nSELECT rows, places FROM "vaccine left"'
+    ).format(
+        found=sql.SQL(", ").join(found),
+        joined=equal("t", table.primary_key, "a", table.primary_key),
+        unedited=image_equal("t", "a", table.compared),
+        alike=image_equal("b", "a", others) if others else sql.SQL("TRUE"),
+        sets=sql.SQL(", ").join(sets),
+        by_key=sql.SQL(" AND ").join(by_key),
+        **fill,
+    )
+
+
+def image_equal(left: str, right: str, columns: Sequence[str]) -> sql.Composable:
+    """Whether two rows agree in these columns byte for byte."""
+    return sql.SQL("pg_catalog.record_image_eq(ROW({}), ROW({}))").format(names(columns, left), names(columns, right))
+
+
+def _meddles(connection: psycopg.Connection, table: Table) -> bool:
+    """Whether a restored row could differ from its old image: by a trigger, a rule, or a generated column."""
+    row = connection.execute(MEDDLES, {"table": table.oid}).fetchone()
+    return bool(row and row[0]) or any(column.generated == "s" for column in table.columns)
+
+
+def _differing(connection: psycopg.Connection, images: Images, batch: int) -> list[str]:
+    """The columns in which the two images of the batch's first rows differ."""
+    columns = images.table.settable
+    differs = [sql.SQL("coalesce(bool_or(NOT {}), FALSE)").format(image_equal("b", "a", [name])) for name in columns]
+    number, place, image = map(sql.Identifier, images.meta)
+    row = connection.execute(
+        sql.SQL(
+            "SELECT ARRAY[{differs}]::boolean[] FROM {images} AS b JOIN {images} AS a ON a.{number} = b.{number}"
+            " AND a.{place} = b.{place} AND a.{image} = 'after'"
+            " WHERE b.{number} = {batch} AND b.{image} = 'before' AND b.{place} <= {most}"
+        ).format(
+            differs=sql.SQL(", ").join(differs), images=images.relation, number=number, place=place, image=image,
+            batch=sql.Literal(batch), most=sql.Literal(LOOKED_AT),
+        )
+    ).fetchone()  # fmt: skip
+    assert row is not None
+    return [name for name, flag in zip(columns, row[0], strict=True) if flag]
