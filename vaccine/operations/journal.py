@@ -114,7 +114,7 @@ class Images:
 
 @dataclass(frozen=True)
 class Batch:
-    """What `vaccine.journal` says of one batch. `pairs` selects (place, primary key, survivor), both as JSON lists."""
+    """What `vaccine.journal` says of one batch. `pairs` selects (place, primary key, survivor), both as text[]."""
 
     number: int
     revision: str
@@ -209,9 +209,9 @@ def write_batch(connection: psycopg.Connection, batch: Batch) -> None:
         sql.SQL(
             "INSERT INTO vaccine.journal (batch, revision, plan, schema_name, table_name, key_columns, predicate,"
             " images, row_count, primary_keys, survivors, started_at, resolved_at, outcome)"
-            " SELECT {values}, pg_catalog.jsonb_agg(x.primary_key ORDER BY x.place),"
-            " pg_catalog.jsonb_agg(x.survivor ORDER BY x.place), pg_catalog.now(), pg_catalog.clock_timestamp(),"
-            " 'resolved' FROM ({pairs}) AS x (place, primary_key, survivor)"
+            " SELECT {values}, pg_catalog.to_jsonb(pg_catalog.array_agg(x.primary_key ORDER BY x.place)),"
+            " pg_catalog.to_jsonb(pg_catalog.array_agg(x.survivor ORDER BY x.place)),"
+            " pg_catalog.now(), pg_catalog.clock_timestamp(), 'resolved' FROM ({pairs}) AS x (place, primary_key, survivor)"
         ).format(
             values=literals(values),
             pairs=batch.pairs,

@@ -14,7 +14,7 @@ from psycopg import sql
 from .errors import VerifyError
 from .journal import Batch, Images, write_batch
 from .key import names, value
-from .resolve_batch import as_json
+from .resolve_batch import texts
 from .run import Run
 from .table import equal
 from .work import WORK, Work, live_key, ranking
@@ -111,8 +111,8 @@ class Recheck:
         if update.rowcount != len(sure) or after != (len(sure), 0):
             raise undone(self.work, len(sure), update.rowcount, *after)
         pairs = sql.SQL("SELECT o.place, {excess}, {survivor} FROM {chosen}").format(
-            excess=as_json(self.work.excess, "w"),
-            survivor=as_json(self.work.survivor, "w"),
+            excess=texts(self.work.excess, "w"),
+            survivor=texts(self.work.survivor, "w"),
             chosen=self._chosen(sure),
         )
         where = self.run.revision, self.work.key, self.work.policy, self.images

@@ -195,14 +195,15 @@ class BatchStatement:
         return sql.SQL(
             "INSERT INTO vaccine.journal (batch, revision, plan, schema_name, table_name, key_columns, predicate,"
             " images, row_count, primary_keys, survivors, started_at, resolved_at, outcome)\n"
-            "SELECT {number}, {values}, count(*), pg_catalog.jsonb_agg({excess} ORDER BY r.{place}),"
-            " pg_catalog.jsonb_agg({survivor} ORDER BY r.{place}),"
+            "SELECT {number}, {values}, count(*),"
+            " pg_catalog.to_jsonb(pg_catalog.array_agg({excess} ORDER BY r.{place})),"
+            " pg_catalog.to_jsonb(pg_catalog.array_agg({survivor} ORDER BY r.{place})),"
             " pg_catalog.now(), pg_catalog.clock_timestamp(), 'resolved'\nFROM {locked} AS r HAVING count(*) > 0"
         ).format(
             number=self._number,
             values=literals([self.revision, policy.plan, *values]),
-            excess=as_json(self.work.excess, "r"),
-            survivor=as_json(self.work.survivor, "r"),
+            excess=texts(self.work.excess, "r"),
+            survivor=texts(self.work.survivor, "r"),
             place=self._place,
             locked=LOCKED,
         )
@@ -220,7 +221,7 @@ class BatchStatement:
         return sql.Identifier(self.images.meta[1])
 
 
-def as_json(columns: tuple[str, ...], alias: str) -> sql.Composable:
-    """A primary key in the columns of `alias`, as a JSON list of text."""
-    texts = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(alias, column)) for column in columns)
-    return sql.SQL("pg_catalog.jsonb_build_array({})").format(texts)
+def texts(columns: tuple[str, ...], alias: str) -> sql.Composable:
+    """A primary key in the columns of `alias`, as an array of text."""
+    each = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(alias, column)) for column in columns)
+    return sql.SQL("ARRAY[{}]").format(each)

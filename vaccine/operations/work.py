@@ -152,7 +152,7 @@ def find_statement(work: Work) -> sql.Composed:
         "CREATE TEMPORARY TABLE vaccine_work AS"
         " SELECT row_number() OVER (ORDER BY {excess})::integer AS {number}, {excess}, {survivor}, {seen} FROM ("
         "SELECT {own}, {first}, {versions}, row_number() OVER ranked AS {place}, {kept} AS {kept_name}"
-        " FROM {source} WHERE {live} WINDOW ranked AS ({ranking})) AS found"
+        " FROM {source} WHERE {live} WINDOW ranked AS ({ranking} ROWS UNBOUNDED PRECEDING)) AS found"
         " WHERE {place} > 1 AND NOT {kept_name}"
     ).format(
         number=sql.Identifier(work.number),

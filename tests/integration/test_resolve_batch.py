@@ -1,0 +1,200 @@
+"""One batch in one statement: what it takes, what it leaves, and that both ways of resolving end in the same."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from psycopg import sql
+
+from tests.integration.test_dedupe import KEY, POLICY, live
+from tests.integration.test_dedupe import run as run  # noqa: PLC0414  the fixture
+from vaccine.operations.dedupe import Resolved, Resolver, batch_settings, resolve
+from vaccine.operations.errors import LockTimeoutError
+from vaccine.operations.journal import ensure_images, ensure_journal
+from vaccine.operations.resolve_batch import BatchStatement, changes_late
+from vaccine.operations.restore import restore
+from vaccine.operations.run import Run
+from vaccine.operations.table import read_table
+from vaccine.operations.work import Work, find
+
+IMAGES = "SELECT vaccine_row, vaccine_image, id, code, state, seen FROM vaccine.images_1 ORDER BY id, vaccine_image"
+
+
+def found(run: Run) -> Work:
+    table = read_table(run.worker, KEY)
+    assert table is not None
+    return find(run.worker, table, KEY, POLICY)
+
+
+def resolver_of(run: Run, work: Work) -> Resolver:
+    ensure_journal(run.worker)
+    run.worker.execute("CREATE TEMPORARY TABLE IF NOT EXISTS vaccine_left (n integer PRIMARY KEY)")
+    return Resolver(run, work, ensure_images(run.worker, work.table), Resolved())
+
+
+def left(run: Run) -> list[int]:
+    return [row[0] for row in run.worker.execute("SELECT n FROM pg_temp.vaccine_left ORDER BY n")]
+
+
+@pytest.mark.every_version
+def test_both_ways_end_in_the_same_rows_images_and_journal(run: Run) -> None:
+    journal = "SELECT row_count, primary_keys, survivors, outcome, images, plan, key_columns FROM vaccine.journal"
+    ends = []
+    for way in ("batch", "recheck"):
+        run.worker.execute("DROP SCHEMA IF EXISTS vaccine CASCADE; UPDATE jobs SET state = 'open'")
+        work = found(run)
+        resolver = resolver_of(run, work)
+        if way == "batch":
+            assert resolver.batch(0, 200, [], late=resolver.prepare()) == 200
+        else:
+            assert resolver._again(list(range(1, 201)), [], skip=True) == 200
+        ends.append(
+            [run.worker.execute(each).fetchall() for each in ("SELECT * FROM jobs ORDER BY id", IMAGES, journal)]
+        )
+    assert ends[0] == ends[1]
+    assert len(ends[0][1]) == 400
+
+
+@pytest.mark.every_version
+def test_a_batch_leaves_what_is_no_longer_as_it_was_found(run: Run) -> None:
+    work = found(run)
+    resolver = resolver_of(run, work)
+    run.worker.execute("UPDATE jobs SET seen = seen WHERE id = 5")  # the same values, another version
+    run.worker.execute("UPDATE jobs SET seen = 999 WHERE id = 210")  # the survivor of 10 and 110
+    run.worker.execute("DELETE FROM jobs WHERE id = 7")
+    with run.connect() as other:
+        other.execute("BEGIN")
+        other.execute("SELECT FROM jobs WHERE id = 9 FOR UPDATE")
+        assert resolver.batch(0, 200, [], late=resolver.prepare()) == 195
+        assert left(run) == [5, 7, 9, 10, 110]
+        assert run.worker.execute("SELECT row_count FROM vaccine.journal").fetchone() == (195,)
+        other.execute("COMMIT")
+    assert resolve(run, KEY, POLICY, work.table).rows == 4
+    assert live(run) == list(range(201, 301))
+
+
+@pytest.mark.every_version
+def test_a_row_that_changes_between_the_snapshot_and_the_lock_is_left(run: Run) -> None:
+    work = found(run)
+    ensure_journal(run.worker)
+    statement = BatchStatement(work, ensure_images(run.worker, work.table), "r", late=False)
+    waiting = statement.statement(sql.Literal(0), sql.Literal(200)).as_string(run.worker).replace(" SKIP LOCKED", "")
+    results: list[tuple[int, ...]] = []
+
+    def execute() -> None:
+        with run.worker.transaction():
+            run.worker.execute(batch_settings(run))
+            run.worker.execute("SET LOCAL lock_timeout = 0")
+            row = run.worker.execute(sql.SQL(waiting)).fetchone()  # type: ignore[arg-type]
+            assert row is not None
+            results.append(row[1:5])
+
+    with run.connect() as other:
+        other.execute("BEGIN")
+        other.execute("UPDATE jobs SET seen = 5000 WHERE id = 150")
+        thread = threading.Thread(target=execute)
+        thread.start()
+        blocked = "SELECT FROM pg_locks WHERE NOT granted AND pid = %s"
+        while not other.execute(blocked, (run.worker.info.backend_pid,)).fetchall():
+            time.sleep(0.01)
+        other.execute("COMMIT")
+        thread.join()
+    assert results == [(199, 199, 199, 0)]
+    assert 150 in live(run)
+    assert resolve(run, KEY, POLICY, work.table).rows == 1  # row 250, of which 150 is the survivor now
+    assert live(run) == sorted({*range(201, 301), 150} - {250})
+
+
+def test_a_table_that_was_rewritten_meanwhile_loses_nothing(run: Run) -> None:
+    # All rows came from one statement: they share their xmin, and VACUUM FULL gives rows the ctid of others.
+    run.worker.execute("DELETE FROM jobs WHERE id % 3 = 0")
+    work = found(run)
+    rows = run.worker.execute("SELECT * FROM jobs ORDER BY id").fetchall()
+    run.worker.execute("VACUUM FULL jobs")
+    assert resolve(run, KEY, POLICY, work.table, work).rows == work.rows
+    assert run.worker.execute("SELECT count(*) - count(DISTINCT code) FROM jobs WHERE state = 'open'").fetchone() == (
+        0,
+    )
+    assert restore(run, KEY, "p1", work.table).rows == work.rows
+    assert run.worker.execute("SELECT * FROM jobs ORDER BY id").fetchall() == rows
+
+
+AFTER = """
+CREATE FUNCTION count_up() RETURNS trigger LANGUAGE plpgsql AS
+  'BEGIN UPDATE jobs SET seen = -1 WHERE id = NEW.id AND seen <> -1; RETURN NULL; END';
+CREATE {} TRIGGER count_up AFTER UPDATE ON jobs {} FOR EACH ROW EXECUTE FUNCTION count_up();
+"""
+
+
+@pytest.mark.every_version
+@pytest.mark.parametrize("deferred", [False, True], ids=["after", "deferred"])
+def test_what_a_late_trigger_changes_is_in_the_new_image(run: Run, deferred: bool) -> None:
+    words = ("CONSTRAINT", "DEFERRABLE INITIALLY DEFERRED") if deferred else ("", "")
+    run.worker.execute(AFTER.format(*words))
+    before = run.worker.execute("SELECT * FROM jobs ORDER BY id").fetchall()
+    work = found(run)
+    assert changes_late(run.worker, work.table.oid)
+    assert resolve(run, KEY, POLICY, work.table, work).rows == 200
+    new = "SELECT count(*), min(seen), max(seen) FROM vaccine.images_1 WHERE vaccine_image = 'after'"
+    assert run.worker.execute(new).fetchone() == (200, -1, -1)
+    done = restore(run, KEY, "p1", work.table)
+    assert (done.rows, done.kept) == (200, 0)
+    assert run.worker.execute("SELECT * FROM jobs ORDER BY id").fetchall() == before
+
+
+def test_an_assigned_expression_may_name_columns_and_tables_of_its_own(run: Run) -> None:
+    run.worker.execute('CREATE TABLE "vaccine locked" (note text)')
+    run.worker.execute("INSERT INTO \"vaccine locked\" VALUES ('theirs')")
+    policy = POLICY.__class__(
+        POLICY.survivor,
+        {"state": {"sql": "'was ' || state || ' ' || jobs.code"}, "seen": {"sql": "seen + id"}},
+        (), 1000, "p1",
+    )  # fmt: skip
+    table = read_table(run.worker, KEY)
+    assert table is not None
+    assert resolve(run, KEY, policy, table).rows == 200
+    assert run.worker.execute("SELECT state, seen FROM jobs WHERE id = 3").fetchone() == ("was open c3", 6)
+
+
+@pytest.mark.every_version
+def test_a_stretch_restores_what_it_may_and_the_rest_is_looked_at(run: Run) -> None:
+    before = run.worker.execute("SELECT * FROM jobs ORDER BY id").fetchall()
+    work = found(run)
+    resolve(run, KEY, POLICY, work.table, work)
+    run.worker.execute("UPDATE jobs SET seen = seen WHERE id = 4")  # touched, not edited
+    run.worker.execute("UPDATE jobs SET seen = -4 WHERE id = 6; DELETE FROM jobs WHERE id = 8")
+    # A row in which another column differs too, as if a trigger that is gone had stamped it.
+    run.worker.execute("UPDATE jobs SET seen = -1 WHERE id = 190")
+    run.worker.execute("UPDATE vaccine.images_1 SET seen = -1 WHERE id = 190 AND vaccine_image = 'after'")
+    with run.connect() as other:
+        other.execute("BEGIN")
+        other.execute("SELECT FROM jobs WHERE id = 12 FOR UPDATE")
+        timer = threading.Timer(0.1, other.execute, ("COMMIT",))
+        timer.start()
+        done = restore(run, KEY, "p1", work.table)
+        timer.join()
+    assert (done.rows, done.kept, done.kept_keys) == (198, 2, ["6", "8"])
+    after = run.worker.execute("SELECT * FROM jobs ORDER BY id").fetchall()
+    edited = {6: (6, "c6", "closed", -4)}
+    assert after == [edited.get(row[0], row) for row in before if row[0] != 8]
+    outcome = "SELECT DISTINCT outcome, cardinality(skipped_rows) FROM vaccine.journal"
+    assert run.worker.execute(outcome).fetchall() == [("restored", 0)]
+
+
+def test_a_killed_restore_goes_on_with_the_rows_that_it_had_left(run: Run) -> None:
+    before = run.worker.execute("SELECT * FROM jobs ORDER BY id").fetchall()
+    work = found(run)
+    resolve(run, KEY, POLICY, work.table, work)
+    with run.connect() as other, run.connect() as first:
+        other.execute("BEGIN")
+        other.execute("SELECT FROM jobs WHERE id IN (12, 150) FOR UPDATE")
+        half = Run("r", run.options, run.connect, first, run.say)
+        with pytest.raises(LockTimeoutError):
+            restore(half, KEY, "p1", work.table)
+        other.execute("COMMIT")
+    already = len(live(run)) - 100
+    assert already > 0
+    assert restore(run, KEY, "p1", work.table).rows == 200 - already
+    assert run.worker.execute("SELECT * FROM jobs ORDER BY id").fetchall() == before
