@@ -19,6 +19,7 @@ from .key import Key
 from .options import Options
 from .pooler import refuse_pooler
 from .run import Run
+from .standing import Caller
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
@@ -105,11 +106,12 @@ def refuse_overtaken(context: MigrationContext) -> None:
     Raises:
         BusyError: the revision is stamped as this run would stamp it.
     """
-    revision, function = _caller()
-    stamped = revision in context.get_current_heads()
-    if (function == "upgrade" and stamped) or (function == "downgrade" and not stamped):
+    caller = calling()
+    stamped = caller.revision in context.get_current_heads()
+    if (caller.function == "upgrade" and stamped) or (caller.function == "downgrade" and not stamped):
         raise BusyError(
-            f"another run has ended the {function} of revision {revision} meanwhile; nothing is left to do for it",
+            f"another run has ended the {caller.function} of revision {caller.revision} meanwhile; "
+            "nothing is left to do for it",
             why="two `alembic` commands ran at once on one database; Vaccine let one go after the other",
             fix="see `alembic current`; run the same command again where there are more revisions to go",
         )
@@ -117,17 +119,20 @@ def refuse_overtaken(context: MigrationContext) -> None:
 
 def calling_revision() -> str:
     """The id of the revision whose upgrade() or downgrade() runs."""
-    return _caller()[0]
+    return calling().revision
 
 
-def _caller() -> tuple[str, str]:
-    """The revision and its function that called, or `unknown`."""
+def calling() -> Caller:
+    """The revision and its function that called; each `unknown` when it was no revision."""
     frame = inspect.currentframe()
     while frame is not None:
         if "down_revision" in frame.f_globals and isinstance(frame.f_globals.get("revision"), str):
-            return str(frame.f_globals["revision"]), frame.f_code.co_name
+            below = frame.f_globals["down_revision"]
+            if isinstance(below, tuple | list):  # a merge: either branch is where it came from
+                below = below[0] if below else None
+            return Caller(str(frame.f_globals["revision"]), below, frame.f_code.co_name)
         frame = frame.f_back
-    return "unknown", "unknown"
+    return Caller("unknown", None, "unknown")
 
 
 def _origin(context: MigrationContext) -> Origin:
