@@ -170,7 +170,7 @@ def _bare(target: str) -> psycopg.Connection:
         raise OperationError(
             "Vaccine could not open a connection of its own beside Alembic's; nothing was changed",
             why=" / ".join(line.strip() for line in str(error).splitlines()),
-            fix="allow this role a few more connections (a run uses up to three), or see pg_hba.conf and the password",
+            fix="allow this role a few more connections (a run uses up to two), or see pg_hba.conf and the password",
         ) from None
 
 

@@ -13,7 +13,7 @@ from .connect import calling, options_of, refuse_overtaken, run_of
 from .dedupe import Resolved, check_rows, resolve
 from .errors import BusyError, OperationError
 from .key import Key, Policy
-from .mutex import one_run
+from .mutex import LOST, lost, one_run
 from .preflight import before_drop, before_index, before_resolve, before_restore
 from .restore import restore
 from .run import Run
@@ -112,7 +112,7 @@ def _running(operations: Operations, key: Key) -> Iterator[Run]:
     caller = calling()
     with _in_words(key), run_of(operations.migration_context, key) as run:
         try:
-            with _in_words(key), one_run(run, key):
+            with _in_words(key, run), one_run(run, key):
                 refuse_overtaken(operations.migration_context)
                 yield run
         except BusyError:
@@ -122,7 +122,7 @@ def _running(operations: Operations, key: Key) -> Iterator[Run]:
 
 
 @contextmanager
-def _in_words(key: Key) -> Iterator[None]:
+def _in_words(key: Key, run: Run | None = None) -> Iterator[None]:
     """An interrupt or an error of the driver becomes an OperationError."""
     try:
         yield
@@ -135,6 +135,13 @@ def _in_words(key: Key) -> Iterator[None]:
     except psycopg.Error as error:
         lines = " / ".join(line.strip() for line in str(error).splitlines() if line.strip())
         told = f"{lines or type(error).__name__} ({error.sqlstate or 'no SQLSTATE: the connection was lost'})"
+        if run is not None and lost(run):
+            raise OperationError(
+                f"the vaccination of {key} lost its session, and its lock on the table with it: it has stopped; "
+                "what was committed before is journalled",
+                why=told,
+                fix=f"{LOST}, then run the same command again: it goes on where this one ended",
+            ) from error
         raise OperationError(
             f"the database refused a statement of the vaccination of {key}; what was committed before is journalled",
             why=told,
