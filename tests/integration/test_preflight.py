@@ -130,6 +130,17 @@ def test_an_unknown_option(tmp_path: Path, database: str) -> None:
     assert "vaccine.drfit" in refused(tmp_path, database, "-x", "vaccine.drfit=accept")
 
 
+@pytest.mark.parametrize("command", [("upgrade", "head"), ("upgrade", "base:head", "--sql")])
+def test_an_option_without_its_prefix_is_not_lost_silently(
+    tmp_path: Path, database: str, command: tuple[str, ...]
+) -> None:
+    made = make_environment(tmp_path, database)
+    write_revision(made, KEY, POLICY)
+    done = made.alembic("-x", "drift=accept", *command, check=False)
+    assert done.returncode != 0
+    assert "did you mean -x vaccine.drift=accept?" in done.stdout + done.stderr
+
+
 @pytest.mark.every_version
 def test_usage_of_the_schema_of_the_journal_is_not_enough(
     tmp_path: Path, database: str, connection: psycopg.Connection
