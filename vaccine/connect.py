@@ -91,6 +91,8 @@ def connect(dsn: str, *, autocommit: bool = True) -> psycopg.Connection:
     options: dict[str, str] = {} if "application_name" in dsn else {"application_name": "vaccine"}
     if "connect_timeout" not in dsn and "PGCONNECT_TIMEOUT" not in os.environ:
         options["connect_timeout"] = "10"
+    if "keepalives" not in dsn:  # Alembic's connection says nothing while an index is built; firewalls forget such ones
+        options["keepalives_idle"] = "30"
     try:
         return psycopg.connect(dsn, autocommit=autocommit, prepare_threshold=None, **options)  # type: ignore[arg-type]
     except psycopg.Error as error:

@@ -29,10 +29,20 @@ class Sent:
 
 
 class Proxy:
-    """Listens on `port`; calls `act` once, at statement number `at` (from 1) over all its connections."""
+    """Listens on `port`; calls `act` once, at statement number `at` (from 1) over all its connections.
 
-    def __init__(self, server_port: int, at: int | None = None, act: Callable[[Sent], None] | None = None) -> None:
+    With `answered`, only that many connections reach the server: later ones are accepted and never answered.
+    """
+
+    def __init__(
+        self,
+        server_port: int,
+        at: int | None = None,
+        act: Callable[[Sent], None] | None = None,
+        answered: int | None = None,
+    ) -> None:
         self.server_port = server_port
+        self.answered = answered
         self.at = at
         self.act = act
         self.sent: list[Sent] = []
@@ -73,6 +83,11 @@ class Proxy:
                 client, _ = self.listener.accept()
             except OSError:
                 return
+            if self.answered is not None:
+                self.answered -= 1
+                if self.answered < 0:
+                    self.open.append(client)
+                    continue
             try:
                 server = socket.create_connection(("127.0.0.1", self.server_port))
             except OSError:

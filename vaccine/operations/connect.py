@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +34,15 @@ SETTINGS = {  # of every connection of ours, for the whole session
     "client_connection_check_interval": "1s",  # from 14: the server stops a build whose client died
     "default_transaction_isolation": "read committed",
     "row_security": "off",  # rows hidden by a policy are an error, never silently left out
+}
+
+
+PATIENCE = {
+    "connect_timeout": "10",  # seconds
+    "keepalives_idle": "30",  # seconds, then a probe each 10, of which 3 may be lost
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "60000",  # milliseconds
 }
 
 
@@ -150,13 +160,30 @@ def _target(context: MigrationContext) -> str:
     driver: Any = context.connection.connection.driver_connection
     if isinstance(driver, psycopg.Connection | psycopg.AsyncConnection):
         mine = driver.info
-        exact = {"host": mine.host, "port": mine.port, "dbname": mine.dbname, "user": mine.user}
-        return _conninfo(mine.dsn, {**exact, "password": mine.password})
+        return _conninfo(mine.dsn, {**_exact(mine), "password": mine.password})
     info: Any = getattr(driver, "info", None)
     if hasattr(info, "dsn_parameters"):  # psycopg2
-        return _conninfo("", {**info.dsn_parameters, "password": info.password})
+        return _conninfo("", {**info.dsn_parameters, **_exact(info), "password": info.password})
     url = context.connection.engine.url
     return _conninfo(url.set(drivername="postgresql", query={}).render_as_string(hide_password=False), {})
+
+
+def _exact(info: Any) -> dict[str, Any]:
+    """The one server, of a list perhaps, that a connection reached."""
+    return {"host": info.host, "port": info.port, "dbname": info.dbname, "user": info.user}
+
+
+def with_patience(target: str, environ: Mapping[str, str]) -> str:
+    """The connection string with bounds for a server that does not answer, each where neither it nor libpq has one.
+
+    A run waits for hours on connections that say nothing meanwhile: keepalives keep a firewall from forgetting them,
+    and a dead peer is noticed within a minute (manual, section 34.1.2).
+    """
+    given = conninfo.conninfo_to_dict(target)
+    chosen = {name: text for name, text in PATIENCE.items() if name not in given}
+    if environ.get("PGCONNECT_TIMEOUT"):
+        chosen.pop("connect_timeout", None)
+    return conninfo.make_conninfo(target, **chosen)
 
 
 def _conninfo(dsn: str, parts: Mapping[str, Any]) -> str:
@@ -165,12 +192,17 @@ def _conninfo(dsn: str, parts: Mapping[str, Any]) -> str:
 
 def _bare(target: str) -> psycopg.Connection:
     try:
-        return psycopg.connect(target, autocommit=True, prepare_threshold=None, application_name="vaccine")
+        return psycopg.connect(
+            with_patience(target, os.environ), autocommit=True, prepare_threshold=None, application_name="vaccine"
+        )
     except psycopg.Error as error:
+        where = conninfo.conninfo_to_dict(target)
         raise OperationError(
-            "Vaccine could not open a connection of its own beside Alembic's; nothing was changed",
+            "Vaccine could not open a connection of its own, beside Alembic's, to "
+            f"{where.get('host') or 'the local socket'}:{where.get('port') or '5432'}; nothing more was changed",
             why=" / ".join(line.strip() for line in str(error).splitlines()),
-            fix="allow this role a few more connections (a run uses up to two), or see pg_hba.conf and the password",
+            fix="allow this role a few more connections (a run uses up to two), see pg_hba.conf and the password; "
+            "on a timeout, see the network between, or give connect_timeout=SECONDS in the URL",
         ) from None
 
 
