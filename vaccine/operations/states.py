@@ -48,11 +48,20 @@ SELECT c.oid::bigint, c.relkind::text FROM pg_catalog.pg_class c
  WHERE n.nspname = %s AND c.relname = %s
 """
 
-# A REINDEX CONCURRENTLY reports the oid of the copy that it builds.
+# A REINDEX CONCURRENTLY reports the oid of the copy that it builds, and holds a session's lock on the index itself,
+# as on the copy: by that it is told from one of another index. To a role without pg_read_all_stats the report says
+# nothing but the pid; then a lock on the table, which any build would wait for, is all that can be known.
 _BUILDER = """
-SELECT pid FROM pg_catalog.pg_stat_progress_create_index
- WHERE pid <> pg_catalog.pg_backend_pid()
-   AND (index_relid = %(index)s OR relid = %(table)s AND command = 'REINDEX CONCURRENTLY')
+SELECT p.pid
+  FROM pg_catalog.pg_stat_progress_create_index AS p
+ WHERE p.pid <> pg_catalog.pg_backend_pid()
+   AND (p.index_relid = %(index)s
+        OR EXISTS (SELECT FROM pg_catalog.pg_locks AS l
+                    WHERE l.pid = p.pid AND l.locktype = 'relation' AND l.granted
+                      AND l.mode = 'ShareUpdateExclusiveLock'
+                      AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d
+                                         WHERE d.datname = pg_catalog.current_database())
+                      AND (l.relation = %(index)s OR p.index_relid IS NULL AND l.relation = %(table)s)))
 """
 
 _INVALID = """
@@ -61,6 +70,11 @@ SELECT i.relname::text, i.oid::bigint
   JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
  WHERE x.indrelid = %s AND NOT x.indisvalid AND i.relname ~ '_cc(new|old)[0-9]*$'
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index b WHERE b.index_relid = i.oid)
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks l
+                    WHERE l.locktype = 'relation' AND l.relation = i.oid AND l.granted
+                      AND l.mode = 'ShareUpdateExclusiveLock' AND l.pid <> pg_catalog.pg_backend_pid()
+                      AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d
+                                         WHERE d.datname = pg_catalog.current_database()))
  ORDER BY i.relname
 """
 
