@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 import psycopg
 from psycopg import errors, sql
 
-from .blockers import duration, holders_of, who_would_block
+from .blockers import duration, holders_of, to_see, who_would_block
 from .errors import BlockedError, BuildError, OperationError, PreflightError
 from .gate import is_there, put_up, take_down
 from .key import Key
@@ -276,4 +276,5 @@ def _drop_blocked(run: Run, name: str, over: OverBudgetError) -> BlockedError:
 
 def _remedy(over: OverBudgetError) -> str:
     ends = " or ".join(dict.fromkeys(each.remedy for each in over.blockers[:3]))
-    return f"let it end, or end it ({ends}), then run the same command again" if ends else "run the same command again"
+    again = f"let it end, or end it ({ends}), then run the same command again" if ends else "run the same command again"
+    return again + to_see(over.why)
