@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
-from tests.alembic_env import make_environment, write_revision
+from tests.alembic_env import UPGRADE, make_environment, write_revision
 from tests.integration.test_restore import KEY, POLICY, ROWS, TABLE
 
 
@@ -173,3 +175,47 @@ def test_a_table_that_is_locked_whole_is_not_waited_for_without_an_end(tmp_path:
         message = refused(tmp_path, database, "-x", "vaccine.lock_tries=2", "-x", "vaccine.lock_timeout_ms=50")
     assert "could not get the lock to read public.issues; nothing was changed: 2 tries of 50 ms each" in message
     assert "application rewriter" in message
+
+
+@pytest.fixture
+def prepared(database: str, connection: psycopg.Connection) -> Iterator[str]:
+    """A prepared transaction that wrote the table, a second ago."""
+    gid = f"it's {connection.info.dbname}"
+    named = psycopg.sql.Literal(gid).as_string(connection)
+    with psycopg.connect(database, autocommit=True) as two_phase:
+        two_phase.execute("BEGIN; INSERT INTO issues VALUES (99, 'z', 'closed')")
+        two_phase.execute(f"PREPARE TRANSACTION {named}")
+    time.sleep(1.1)
+    yield named
+    connection.execute(f"ROLLBACK PREPARED {named}")
+
+
+@pytest.mark.every_version
+def test_a_prepared_transaction_older_than_the_budget_is_refused_before_anything_changes(
+    tmp_path: Path, database: str, prepared: str
+) -> None:
+    both = UPGRADE.format(index="u").replace("**POLICY)", "**POLICY, index='u')", 1)
+    made = make_environment(tmp_path, database)
+    write_revision(made, KEY, POLICY, index="u", upgrade=both)
+    done = made.alembic("-x", "vaccine.wait_s=1", "upgrade", "head", check=False)
+    assert "nothing was changed [preflight]" in done.stdout
+    assert f"COMMIT PREPARED or ROLLBACK PREPARED {prepared}" in done.stdout
+    assert "never ends by itself" in done.stdout
+
+
+def test_a_downgrade_behind_a_prepared_transaction_is_refused_before_its_drop(
+    tmp_path: Path, database: str, connection: psycopg.Connection
+) -> None:
+    made = make_environment(tmp_path, database)
+    only_index = "    op.create_unique_index_concurrently('u', **KEY, **POLICY)"
+    write_revision(made, {**KEY, "columns": ["id"]}, POLICY, index="u", upgrade=only_index)
+    made.alembic("upgrade", "head")
+    connection.execute("BEGIN; SELECT FROM issues; PREPARE TRANSACTION 'reads'")
+    try:
+        time.sleep(1.1)
+        done = made.alembic("-x", "vaccine.wait_s=1", "downgrade", "base", check=False)
+    finally:
+        connection.execute("ROLLBACK PREPARED 'reads'")
+    assert "the downgrade of public.issues (id) is refused; nothing was changed [preflight]" in done.stdout
+    assert connection.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = 'u'::regclass").fetchone() == (True,)
+    made.alembic("downgrade", "base")

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 import psycopg
 from psycopg import sql
 
-from .blockers import holders_of, named, who_would_block
+from .blockers import Blocker, holders_of, named, who_would_block
 from .dedupe import check_rows
 from .errors import DriftedError, PreflightError, RestoreError
 from .journal import already_resolved, has_journal
 from .key import Key, Policy, raw, value
 from .restore import refuse_lost_columns, refuse_pruned, restorers
 from .retry import with_lock_retries
+from .rights import missing_rights
 from .run import Run
 from .table import PARTITIONED, Table, read_table
 from .work import Work, excess_digest, find, kept, live_key
@@ -23,28 +25,12 @@ REFUSED = "the vaccination of {} is refused; nothing was changed"
 INDEX_REFUSED = (
     "the unique index on {} is refused; this step changed nothing, and rows that were resolved before it are journalled"
 )
+DROP_REFUSED = "the downgrade of {} is refused; nothing was changed"
 WIDE_BYTES = 2600  # a btree entry holds 2704 bytes, its header included (manual, section 64.1)
 
 SERVER = """
 SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('default_transaction_read_only')::boolean,
        pg_catalog.current_setting('server_version_num')::integer
-"""
-
-PRIVILEGES = """
-SELECT pg_catalog.pg_has_role(c.relowner, 'USAGE'),
-       pg_catalog.has_schema_privilege(c.relnamespace, 'CREATE'),
-       pg_catalog.has_table_privilege(c.oid, 'SELECT'),
-       pg_catalog.has_table_privilege(c.oid, 'UPDATE'),
-       pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMPORARY'),
-       CASE WHEN pg_catalog.to_regnamespace('vaccine') IS NULL
-            THEN pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')
-            ELSE pg_catalog.has_schema_privilege('vaccine', 'USAGE')
-                 AND pg_catalog.has_schema_privilege('vaccine', 'CREATE') END,
-       pg_catalog.to_regnamespace('vaccine') IS NOT NULL,
-       pg_catalog.row_security_active(c.oid),
-       current_user::text, pg_catalog.pg_get_userbyid(c.relowner)::text
-  FROM pg_catalog.pg_class c
- WHERE c.oid = %s
 """
 
 UNRESTORED_PLANS = """
@@ -53,21 +39,6 @@ SELECT DISTINCT plan
  WHERE schema_name = %s AND table_name = %s AND key_columns = %s AND predicate IS NOT DISTINCT FROM %s
    AND revision = %s AND outcome <> 'restored'
  ORDER BY plan
-"""
-
-REPLICA_IDENTITY = """
-SELECT p.pubname::text, c.relreplident::text
-  FROM pg_catalog.pg_class c
-  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  JOIN pg_catalog.pg_publication_tables pt ON pt.schemaname = n.nspname AND pt.tablename = c.relname
-  JOIN pg_catalog.pg_publication p ON p.pubname = pt.pubname AND p.pubupdate
- WHERE c.oid = %s
-   AND (c.relreplident = 'n'
-        OR c.relreplident = 'd' AND NOT EXISTS (SELECT FROM pg_catalog.pg_index i
-                                                 WHERE i.indrelid = c.oid AND i.indisprimary)
-        OR c.relreplident = 'i' AND NOT EXISTS (SELECT FROM pg_catalog.pg_index i
-                                                 WHERE i.indrelid = c.oid AND i.indisreplident))
- LIMIT 1
 """
 
 WIDE_TYPES = """
@@ -90,9 +61,9 @@ def before_resolve(
         PreflightError: any other reason.
     """
     table = _readable(run, key)
-    reasons = [*_shape(run, table, key, policy), *_privileges(run, table, writes=True)]
+    reasons = [*_shape(run, table, key, policy), *missing_rights(run.worker, table)]
     if index is not None:
-        reasons += _index(run, index, table, key)
+        reasons += [*_index(run, index, table, key), *_held_for_ever(run, who_would_block(run.worker, key))]
     if reasons:
         raise refusal(key, reasons)
     reasons += _width(run, table, key)
@@ -134,12 +105,12 @@ def before_index(run: Run, name: str, key: Key, policy: Policy) -> Table:
         PreflightError: every reason why not.
     """
     table = _readable(run, key)
-    reasons = [*_shape(run, table, key, policy), *_privileges(run, table, writes=True)]
-    reasons += _index(run, name, table, key)
+    reasons = [*_shape(run, table, key, policy), *missing_rights(run.worker, table)]
+    blockers = who_would_block(run.worker, key)
+    reasons += [*_index(run, name, table, key), *_held_for_ever(run, blockers)]
     reasons = reasons or _width(run, table, key)
     if reasons:
         raise refusal(key, reasons, INDEX_REFUSED)
-    blockers = who_would_block(run.worker, key)
     if blockers:
         run.say(f"the build will wait up to {run.options.wait_s} s for: {named(blockers)}")
     return table
@@ -154,6 +125,8 @@ def before_drop(run: Run, key: Key) -> None:
         PreflightError: every reason why not.
     """
     table = _table(run, key)
+    if reasons := _held_for_ever(run, holders_of(run.worker, key)):
+        raise refusal(key, reasons, DROP_REFUSED)
     if not has_journal(run.worker):
         return
     where = key.schema, key.table, list(key.columns), key.where, run.revision
@@ -173,7 +146,7 @@ def before_restore(run: Run, key: Key, plan: str) -> Table:
         PreflightError: any other reason.
     """
     table = _readable(run, key)
-    reasons = _privileges(run, table, writes=True)
+    reasons = missing_rights(run.worker, table)
     if reasons:
         raise refusal(key, reasons)
     refuse_pruned(run, key, plan)
@@ -188,6 +161,15 @@ def before_restore(run: Run, key: Key, plan: str) -> Table:
                 fix="without that option these rows keep their newer values, are listed, and stay in the journal",
             )
     return table
+
+
+def _held_for_ever(run: Run, blockers: Sequence[Blocker]) -> list[str]:
+    """The prepared transactions among them that are older than the run may wait: none of these ends by itself."""
+    return [
+        f"{each} holds the table, and never ends by itself; the index waits for it: {each.remedy}"
+        for each in blockers
+        if each.kind == "prepared" and each.age_s is not None and each.age_s >= run.options.wait_s
+    ]
 
 
 def refusal(key: Key, reasons: list[str], what: str = REFUSED) -> PreflightError:
@@ -289,40 +271,6 @@ def _probes(table: Table, key: Key, policy: Policy) -> list[tuple[str, sql.Compo
         ("`columns` or `survivor`", sql.SQL("SELECT FROM {} ORDER BY {} LIMIT 0").format(source, order)),
         ("`assign`", sql.SQL("EXPLAIN UPDATE {} SET {} WHERE FALSE").format(source, assignments)),
     ]
-
-
-def _privileges(run: Run, table: Table, *, writes: bool) -> list[str]:
-    row = run.worker.execute(PRIVILEGES, (table.oid,)).fetchone()
-    assert row is not None
-    owner, create, select, update, temporary, journal, made, hidden, user, owner_name = row
-    reasons = []
-    if not owner:
-        reasons.append(f"role {user} does not own the table, which an index needs: run as {owner_name} or a member")
-    if not create:
-        reasons.append(f"role {user} may not create in schema {table.schema}: GRANT CREATE ON SCHEMA to it")
-    if writes and not (select and update):
-        reasons.append(f"role {user} may not SELECT and UPDATE the table: GRANT SELECT, UPDATE to it")
-    if not temporary:
-        reasons.append(f"role {user} may not make temporary tables: GRANT TEMPORARY ON DATABASE to it")
-    if not journal and made:
-        reasons.append(
-            f"role {user} may not create in schema vaccine, where the journal is: "
-            "GRANT USAGE, CREATE ON SCHEMA vaccine to it"
-        )
-    elif not journal:
-        reasons.append(
-            f"role {user} may not make the schema vaccine, where the journal will be: "
-            f"GRANT CREATE ON DATABASE to it, or let another role CREATE SCHEMA vaccine AUTHORIZATION {user}"
-        )
-    if hidden:
-        reasons.append(f"row-level security hides rows from role {user}: run as a role with BYPASSRLS")
-    published = run.worker.execute(REPLICA_IDENTITY, (table.oid,)).fetchone()
-    if published is not None:
-        reasons.append(
-            f"the table is in publication {published[0]} without a replica identity, so that an UPDATE fails (55000): "
-            "ALTER TABLE … REPLICA IDENTITY DEFAULT"
-        )
-    return reasons
 
 
 def _index(run: Run, name: str, table: Table, key: Key) -> list[str]:
