@@ -10,8 +10,9 @@ import psycopg
 from .errors import BlockedError
 from .run import Run
 
-FIRST_ROWS = 50
+FIRST_ROWS = 8  # a trigger may take 10 ms a row: the first batch must not hold its locks for a second
 MOST_ROWS = 5000
+WELL_UNDER = 4  # a batch that held its locks for less than this part of the aim may grow to twice its rows
 SLOW_ROW = 4  # times what a batch aims at: a single row that takes longer stays alone
 LAG_EVERY_S = 1.0
 
@@ -38,7 +39,7 @@ class Pace:
     floor_ms: float = 0.0
 
     def learn(self, rows: int, held_ms: float) -> None:
-        """After a batch of `rows` that held its locks for `held_ms`: grow slowly, shrink at once."""
+        """After a batch of `rows` that held its locks for `held_ms`: shrink at once, grow slowly, double far below."""
         self.slowest_ms = max(self.slowest_ms, held_ms)
         if rows < self.rows and held_ms <= self.aim_ms:
             return  # the last, short batch says nothing
@@ -51,7 +52,8 @@ class Pace:
             self.floor_ms -= max(self.floor_ms - held_ms, self.floor_ms / 10) / 10
         longest = max(self.aim_ms, 2 * self.floor_ms)
         fitting = rows * (longest - self.floor_ms) / max(held_ms - self.floor_ms, 0.1)
-        self.rows = int(max(1, min(fitting, self.rows * 1.5 + 1, MOST_ROWS)))
+        growth = 2.0 if held_ms < self.aim_ms / WELL_UNDER else 1.5
+        self.rows = int(max(1, min(fitting, self.rows * growth + 1, MOST_ROWS)))
 
 
 @dataclass
