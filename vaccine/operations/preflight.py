@@ -10,6 +10,7 @@ from psycopg import sql
 
 from .blockers import Blocker, holders_of, named, who_would_block
 from .dedupe import check_rows
+from .disk import read_need, read_space
 from .errors import DriftedError, PreflightError, RestoreError
 from .journal import already_resolved, has_journal
 from .key import Key, Policy, raw, value
@@ -17,6 +18,7 @@ from .restore import refuse_lost_columns, refuse_pruned, restorers
 from .retry import with_lock_retries
 from .rights import missing_rights
 from .run import Run
+from .states import index_state
 from .table import PARTITIONED, Table, read_table
 from .work import Work, excess_digest, find, kept, live_key
 
@@ -61,7 +63,7 @@ def before_resolve(
         PreflightError: any other reason.
     """
     table = _readable(run, key)
-    reasons = [*_shape(run, table, key, policy), *missing_rights(run.worker, table)]
+    reasons = [*_shape(run, table, key, policy), *missing_rights(run.worker, table), *_space(run)]
     if index is not None:
         reasons += [*_index(run, index, table, key), *_held_for_ever(run, who_would_block(run.worker, key))]
     if reasons:
@@ -86,6 +88,9 @@ def before_resolve(
         )
     if reasons:
         raise refusal(key, reasons)
+    missing = index is not None and index_state(run.worker, index, key).kind != "valid"
+    if work.rows or missing:
+        run.say(read_need(run.worker, table, key, work.rows, index=missing).line(read_space(run.worker)))
     return table, work
 
 
@@ -105,7 +110,7 @@ def before_index(run: Run, name: str, key: Key, policy: Policy) -> Table:
         PreflightError: every reason why not.
     """
     table = _readable(run, key)
-    reasons = [*_shape(run, table, key, policy), *missing_rights(run.worker, table)]
+    reasons = [*_shape(run, table, key, policy), *missing_rights(run.worker, table), *_space(run)]
     blockers = who_would_block(run.worker, key)
     reasons += [*_index(run, name, table, key), *_held_for_ever(run, blockers)]
     reasons = reasons or _width(run, table, key)
@@ -161,6 +166,14 @@ def before_restore(run: Run, key: Key, plan: str) -> Table:
                 fix="without that option these rows keep their newer values, are listed, and stay in the journal",
             )
     return table
+
+
+def _space(run: Run) -> list[str]:
+    space = read_space(run.worker)
+    if space.usable:
+        return []
+    lacking = f"default_tablespace is {space.name}, in which this role may create neither journal nor index"
+    return [f"{lacking}: GRANT CREATE ON TABLESPACE to it, or ALTER ROLE … RESET default_tablespace"]
 
 
 def _held_for_ever(run: Run, blockers: Sequence[Blocker]) -> list[str]:
@@ -288,8 +301,6 @@ def _index(run: Run, name: str, table: Table, key: Key) -> list[str]:
         run.say(f"note: {children[0]} tables inherit from {key.schema}.{key.table}; an index does not cover their rows")
     if len(name.encode()) > 63:
         reasons.append(f"the index name {name!r} has {len(name.encode())} bytes, PostgreSQL would cut it at 63")
-    from .index import index_state  # noqa: PLC0415  it imports what this module is imported by
-
     state = index_state(run.worker, name, key)
     if state.kind == "other":
         reasons.append(

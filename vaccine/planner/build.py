@@ -10,6 +10,7 @@ from psycopg.rows import class_row
 
 from vaccine.errors import UsageError
 from vaccine.finding import Assignment, Finding
+from vaccine.operations.disk import read_space
 from vaccine.plan import Vaccination
 from vaccine.planner import afterwards, steps
 from vaccine.planner.estimate import Sizes, estimate
@@ -61,7 +62,7 @@ def build(connection: psycopg.Connection, finding: Finding, choices: Choices, gr
         up=(),
         down=(),
         hazards=hazards(situation),
-        estimate=estimate(target, counted, _sizes(connection, target, selection, finding)),
+        estimate=estimate(target, counted, _sizes(connection, target, selection, finding), read_space(connection).name),
         afterwards=(),
         fingerprint=fingerprint(target, counted),
     )
