@@ -16,13 +16,17 @@ WELL_UNDER = 4  # a batch that held its locks for less than this part of the aim
 SLOW_ROW = 4  # times what a batch aims at: a single row that takes longer stays alone
 LAG_EVERY_S = 1.0
 
+
 LAG = """
-SELECT application_name, client_addr::text, extract(epoch FROM replay_lag)::float8
+SELECT coalesce(nullif(application_name, ''), '?') || ' at ' || coalesce(pg_catalog.host(client_addr), 'local socket'),
+       extract(epoch FROM replay_lag)::float8
   FROM pg_catalog.pg_stat_replication
  WHERE state = 'streaming' AND replay_lag IS NOT NULL
  ORDER BY replay_lag DESC
  LIMIT 1
 """
+
+HIDDEN = "SELECT count(*) FROM pg_catalog.pg_stat_replication WHERE state IS NULL"
 
 
 @dataclass
@@ -88,15 +92,24 @@ class Throttle:
                     f"replica {name} stayed {lag:.0f} s behind; the batches done so far are committed and journalled",
                     why=f"the run rests while a replica is more than {self.run.options.max_lag_s} s late, "
                     f"for {self.run.options.wait_s} s at most",
-                    fix="see to the replica and run the same command again, or allow more with -x vaccine.max_lag_s=…",
+                    fix="see to the replica, then run the same command again; or allow more with "
+                    "-x vaccine.max_lag_s=… (0 for one that is late on purpose, by recovery_min_apply_delay)",
                 )
             time.sleep(0.5)
 
 
 def slowest_replica(connection: psycopg.Connection) -> tuple[str, float] | None:
-    """The streaming replica that replays latest, and how late in seconds; None when none is late or none is seen.
+    """The streaming replica that replays latest, and how late in seconds; None when none is late or none is shown.
 
-    `replay_lag` needs pg_monitor to be seen (manual, section 27.2.4).
+    The lag grows while a replica replays nothing at all, and is empty once it has caught up and nothing is written
+    (manual, section 27.2.4).
     """
     row = connection.execute(LAG).fetchone()
-    return (f"{row[0] or '?'} at {row[1] or 'local socket'}", row[2]) if row else None
+    return (row[0], row[1]) if row else None
+
+
+def hidden_replicas(connection: psycopg.Connection) -> int:
+    """How many replicas there are of which this role is shown nothing: pg_monitor shows them."""
+    row = connection.execute(HIDDEN).fetchone()
+    assert row is not None
+    return int(row[0])

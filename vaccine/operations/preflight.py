@@ -14,6 +14,7 @@ from .disk import read_need, read_space
 from .errors import DriftedError, PreflightError, RestoreError
 from .journal import already_resolved, has_journal
 from .key import Key, Policy, raw, value
+from .pace import hidden_replicas
 from .restore import refuse_lost_columns, refuse_pruned, restorers
 from .retry import with_lock_retries
 from .rights import missing_rights
@@ -89,6 +90,8 @@ def before_resolve(
     if reasons:
         raise refusal(key, reasons)
     missing = index is not None and index_state(run.worker, index, key).kind != "valid"
+    if work.rows:
+        _tell_of_hidden_replicas(run)
     if work.rows or missing:
         run.say(read_need(run.worker, table, key, work.rows, index=missing).line(read_space(run.worker)))
     return table, work
@@ -154,6 +157,7 @@ def before_restore(run: Run, key: Key, plan: str) -> Table:
     reasons = missing_rights(run.worker, table)
     if reasons:
         raise refusal(key, reasons)
+    _tell_of_hidden_replicas(run)
     refuse_pruned(run, key, plan)
     refuse_lost_columns(run, key, plan, table)
     if run.options.restore == "strict":
@@ -174,6 +178,14 @@ def _space(run: Run) -> list[str]:
         return []
     lacking = f"default_tablespace is {space.name}, in which this role may create neither journal nor index"
     return [f"{lacking}: GRANT CREATE ON TABLESPACE to it, or ALTER ROLE … RESET default_tablespace"]
+
+
+def _tell_of_hidden_replicas(run: Run) -> None:
+    if run.options.max_lag_s and (hidden := hidden_replicas(run.worker)):
+        those = "1 replica streams, and this role is not shown how late it is"
+        if hidden > 1:
+            those = f"{hidden} replicas stream, and this role is not shown how late they are"
+        run.say(f"note: {those}, so the run does not rest for them: GRANT pg_monitor to it")
 
 
 def _held_for_ever(run: Run, blockers: Sequence[Blocker]) -> list[str]:
