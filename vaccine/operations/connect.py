@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,8 @@ import psycopg
 from alembic import util
 from psycopg import conninfo, sql
 from psycopg.types.json import Jsonb
+from sqlalchemy import Row
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from .errors import BusyError, OperationError, PreflightError
 from .key import Key
@@ -33,10 +35,15 @@ SETTINGS = {  # of every connection of ours, for the whole session
     "idle_session_timeout": "0",  # from 14
     "client_connection_check_interval": "1s",  # from 14: the server stops a build whose client died
     "default_transaction_isolation": "read committed",
+    "datestyle": "ISO",  # psycopg reads no other; the order of day and month stays the role's
     "row_security": "off",  # rows hidden by a policy are an error, never silently left out
 }
 
 
+STARTED_AT = """pg_catalog.to_char(pg_catalog.timezone('UTC', pg_catalog.pg_postmaster_start_time()),
+                                 'YYYY-MM-DD HH24:MI:SS.US') || ' UTC'"""
+SILENCE_ALLOWED = """SELECT s.setting FROM pg_catalog.pg_settings AS s,
+       LATERAL pg_catalog.set_config(s.name, {}, false) AS changed WHERE s.name = 'idle_session_timeout'"""  # from 14
 PATIENCE = {
     "connect_timeout": "10",  # seconds
     "keepalives_idle": "30",  # seconds, then a probe each 10, of which 3 may be lost
@@ -67,7 +74,7 @@ def run_of(context: MigrationContext, key: Key) -> Iterator[Run]:
     """
     options = options_of(context)
     refuse_open_transaction(context)
-    with context.autocommit_block():
+    with _first_cause(), context.autocommit_block(), _kept_alive(context):
         origin = _origin(context)
         target = _target(context)
         refuse_pooler(partial(_bare, target))
@@ -80,6 +87,53 @@ def run_of(context: MigrationContext, key: Key) -> Iterator[Run]:
             yield Run(calling_revision(), options, connect, worker, _speaker(context))
         finally:
             worker.close()
+
+
+@contextmanager
+def _first_cause() -> Iterator[None]:
+    """On a lost connection Alembic's block ends with an error of SQLAlchemy's, over the one that tells why."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, OperationError):
+            cause = cause.__context__
+        if cause is None:
+            raise
+        raise cause from None
+
+
+@contextmanager
+def _kept_alive(context: MigrationContext) -> Iterator[None]:
+    """Alembic's session says nothing while we work: no timeout of the role may end it, and it must be there to stamp.
+
+    Raises:
+        OperationError: it was ended meanwhile. A new one would lack what env.py has set on it, search_path or role.
+    """
+    assert context.connection is not None
+    before = context.connection.exec_driver_sql(SILENCE_ALLOWED.format("'0'")).all()
+    try:
+        yield
+    except BaseException:
+        with suppress(DBAPIError):
+            _as_before(context, before)
+        raise
+    try:
+        _as_before(context, before)
+    except DBAPIError as error:
+        raise OperationError(
+            f"this step's work is done, but Alembic's own connection was lost, so {calling_revision()} is not stamped",
+            why=" / ".join(line.strip() for line in str(error.orig).splitlines() if line.strip()),
+            fix="run the same command again: it recognises what is done, and stamps",
+        ) from None
+
+
+def _as_before(context: MigrationContext, before: Sequence[Row[Any]]) -> None:
+    assert context.connection is not None
+    context.connection.exec_driver_sql("SELECT 1")
+    for (setting,) in before:
+        literal = sql.Literal(setting).as_string(None)
+        context.connection.exec_driver_sql(SILENCE_ALLOWED.format(literal))
 
 
 def options_of(context: MigrationContext) -> Options:
@@ -149,7 +203,7 @@ def _origin(context: MigrationContext) -> Origin:
     assert context.connection is not None
     row = context.connection.exec_driver_sql(
         "SELECT session_user::text, pg_catalog.current_setting('role'), pg_catalog.current_setting('search_path'),"
-        " pg_catalog.current_database()::text, pg_catalog.pg_postmaster_start_time()::text"
+        f" pg_catalog.current_database()::text, {STARTED_AT}"
     ).one()
     return Origin(*map(str, row))
 
@@ -218,11 +272,9 @@ def _open(target: str, origin: Origin, schema: str) -> psycopg.Connection:
 
 def _as_origin(connection: psycopg.Connection, origin: Origin, schema: str) -> None:
     """Make a new connection like Alembic's session: user, role, search_path; and safe against the role's defaults."""
-    row = connection.execute(
-        "SELECT session_user::text, pg_catalog.current_database()::text, pg_catalog.pg_postmaster_start_time()::text"
-    ).fetchone()
+    row = connection.execute(f"SELECT session_user::text, pg_catalog.current_database()::text, {STARTED_AT}").fetchone()
     assert row is not None
-    if row[1] != origin.database or _instant(connection, origin.started_at) != _instant(connection, row[2]):
+    if row[1] != origin.database or row[2] != origin.started_at:
         raise OperationError(
             "Vaccine's own connection reached another server than Alembic's; nothing was changed",
             why=f"Alembic is connected to database {origin.database} of a server started {origin.started_at}, "
@@ -243,12 +295,6 @@ def _as_origin(connection: psycopg.Connection, origin: Origin, schema: str) -> N
     path = f"{origin.search_path}, " if origin.search_path.strip() else ""
     ours = sql.Identifier(schema).as_string(connection)
     connection.execute("SELECT pg_catalog.set_config('search_path', %s, false)", (f"{path}{ours}, pg_temp",))
-
-
-def _instant(connection: psycopg.Connection, text: str) -> Any:
-    row = connection.execute("SELECT %s::timestamptz", (text,)).fetchone()
-    assert row is not None
-    return row[0]
 
 
 def _speaker(context: MigrationContext) -> Any:

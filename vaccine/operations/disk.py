@@ -17,6 +17,7 @@ from .table import Table
 ENTRY_OVERHEAD = 16  # bytes of an index entry beside its key: header, line pointer, alignment
 FILL = 0.9  # the default fillfactor of a B-tree
 PAGE = 8192
+ROW_HEADER = 28  # bytes of a row beside its values: header and line pointer
 ROW_OVERHEAD = 60  # bytes of a journal row beside the two images: header and our own columns
 WAL_PER_ROW = 4  # times a row's width: the journal's two images, the new row version, the index entries
 UNKNOWN_WIDTH = 32  # of a key column without statistics, as the planner takes it
@@ -34,7 +35,7 @@ SELECT t.spcname::text, t.oid = d.dattablespace OR pg_catalog.has_tablespace_pri
 """
 
 WIDTHS = """
-SELECT CASE WHEN c.reltuples > 0 THEN pg_catalog.pg_relation_size(c.oid) / c.reltuples ELSE 0 END::float8,
+SELECT CASE WHEN c.reltuples > 0 THEN pg_catalog.pg_table_size(c.oid) / c.reltuples ELSE 0 END::float8,
        (SELECT sum(coalesce(s.avg_width, %(unknown)s))
           FROM unnest(%(columns)s::text[]) AS k (name)
           LEFT JOIN pg_catalog.pg_stats AS s ON s.schemaname = n.nspname AND s.tablename = c.relname
@@ -99,7 +100,8 @@ def read_need(connection: psycopg.Connection, table: Table, key: Key, rows: int,
     asked = {"table": table.oid, "columns": list(key.columns), "unknown": UNKNOWN_WIDTH}
     row = connection.execute(WIDTHS, asked).fetchone()
     assert row is not None
-    return need(rows, row[0], max(_live_rows(connection, table, key), 1) if index else 0, row[1])
+    live_rows, planned_width = _live_rows(connection, table, key)
+    return need(rows, max(row[0], planned_width + ROW_HEADER), max(live_rows, 1) if index else 0, row[1])
 
 
 def size(count: float) -> str:
@@ -111,11 +113,12 @@ def size(count: float) -> str:
     return f"{count:.1f} TB"
 
 
-def _live_rows(connection: psycopg.Connection, table: Table, key: Key) -> int:
-    """How many live rows the planner expects; of IS NOT NULL it knows the share, of num_nulls() it does not."""
+def _live_rows(connection: psycopg.Connection, table: Table, key: Key) -> tuple[int, int]:
+    """How many live rows the planner expects, and how wide; of IS NOT NULL it knows the share, of num_nulls() not."""
     whole = (sql.SQL("{} IS NOT NULL").format(sql.Identifier(name)) for name in key.columns)
     condition = sql.SQL(" AND ").join([key.live, *whole])
-    statement = sql.SQL("EXPLAIN (FORMAT JSON) SELECT FROM {} WHERE {}").format(table.source, condition)
+    statement = sql.SQL("EXPLAIN (FORMAT JSON) SELECT * FROM {} WHERE {}").format(table.source, condition)
     row = connection.execute(statement).fetchone()
     assert row is not None
-    return int(row[0][0]["Plan"]["Plan Rows"])
+    plan = row[0][0]["Plan"]
+    return int(plan["Plan Rows"]), int(plan["Plan Width"])
