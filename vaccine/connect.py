@@ -91,6 +91,8 @@ def connect(dsn: str, *, autocommit: bool = True) -> psycopg.Connection:
     options: dict[str, str] = {} if "application_name" in dsn else {"application_name": "vaccine"}
     if "connect_timeout" not in dsn and "PGCONNECT_TIMEOUT" not in os.environ:
         options["connect_timeout"] = "10"
+    if "client_encoding" not in dsn:  # by default the database's own: psycopg reads JSON in UTF-8 only
+        options["client_encoding"] = "UTF8"
     if "keepalives" not in dsn:  # Alembic's connection says nothing while an index is built; firewalls forget such ones
         options["keepalives_idle"] = "30"
     try:

@@ -247,7 +247,11 @@ def _conninfo(dsn: str, parts: Mapping[str, Any]) -> str:
 def _bare(target: str) -> psycopg.Connection:
     try:
         return psycopg.connect(
-            with_patience(target, os.environ), autocommit=True, prepare_threshold=None, application_name="vaccine"
+            with_patience(target, os.environ),
+            autocommit=True,
+            prepare_threshold=None,
+            application_name="vaccine",
+            client_encoding="UTF8",  # psycopg reads JSON in no other, and in SQL_ASCII no text at all
         )
     except psycopg.Error as error:
         where = conninfo.conninfo_to_dict(target)

@@ -160,18 +160,29 @@ def _wanted(connection: psycopg.Connection, key: Key) -> tuple[Any, ...]:
     """The definition as it must be, in PostgreSQL's own spelling: of an index on an empty copy of the table."""
     with connection.transaction(force_rollback=True):
         copy = empty_copy(connection, key)
-        connection.execute(index_statement("vaccine_wanted", copy, concurrently=False))
-        mine = sql.SQL("'pg_temp.vaccine_wanted'::pg_catalog.regclass")
-        row = connection.execute(sql.SQL(_FACTS).format(index=mine)).fetchone()
+        connection.execute(index_statement(wanted(key), copy, concurrently=False))
+        row = connection.execute(sql.SQL(_FACTS).format(index=wanted_oid(key))).fetchone()
     assert row is not None
     return tuple(row[_MEANING:])
+
+
+def wanted(key: Key) -> str:
+    """The name of an index on an empty copy: another than the copy's, which has the table's."""
+    return "vaccine_wanted" if key.table != "vaccine_wanted" else "vaccine_wanted_"
+
+
+def wanted_oid(key: Key) -> sql.Composable:
+    """SQL for the oid of that index."""
+    return sql.SQL("'pg_temp.{}'::pg_catalog.regclass").format(sql.SQL(wanted(key)))
 
 
 def empty_copy(connection: psycopg.Connection, key: Key) -> Key:
     """The key on a temporary table with the same columns and nothing else; the caller's transaction rolls it back.
 
-    AS SELECT, not LIKE: LIKE copies NOT NULL, with which PostgreSQL 18 simplifies a predicate.
+    AS SELECT, not LIKE: LIKE copies NOT NULL, with which PostgreSQL 18 simplifies a predicate. A temporary table of
+    ours that is in the way, when the user's has the same name, is there again after the rollback.
     """
+    connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier("pg_temp", key.table)))
     connection.execute(
         sql.SQL("CREATE TEMPORARY TABLE {} AS SELECT * FROM {} WITH NO DATA").format(
             sql.Identifier(key.table), key.relation
