@@ -177,6 +177,28 @@ def test_a_table_that_is_locked_whole_is_not_waited_for_without_an_end(tmp_path:
     assert "application rewriter" in message
 
 
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        (
+            {"where": "status = 'open' AND last_seen_at < now()"},
+            "functions in index predicate must be marked IMMUTABLE",
+        ),
+        ({"where": "status = 'open' AND id IN (SELECT 1)"}, "cannot use subquery in index predicate"),
+        ({"columns": ["note"]}, "note"),
+    ],
+)
+def test_an_index_that_cannot_be_made_is_refused_before_any_row_changes(
+    tmp_path: Path, database: str, key: dict[str, Any], said: str
+) -> None:
+    made = make_environment(tmp_path, database)
+    both = UPGRADE.format(index="u").replace("**POLICY)", "**POLICY, index='u')", 1)
+    write_revision(made, {**KEY, **key}, POLICY, index="u", upgrade=both)
+    done = made.alembic("upgrade", "head", check=False)
+    assert said in done.stdout
+    assert "nothing was changed [preflight]" in done.stdout
+
+
 @pytest.fixture
 def prepared(database: str, connection: psycopg.Connection) -> Iterator[str]:
     """A prepared transaction that wrote the table, a second ago."""

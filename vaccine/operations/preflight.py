@@ -19,7 +19,7 @@ from .restore import refuse_lost_columns, refuse_pruned, restorers
 from .retry import with_lock_retries
 from .rights import missing_rights
 from .run import Run
-from .states import index_state
+from .states import index_state, try_out
 from .table import PARTITIONED, Table, read_table
 from .work import Work, excess_digest, find, kept, live_key
 
@@ -313,7 +313,12 @@ def _index(run: Run, name: str, table: Table, key: Key) -> list[str]:
         run.say(f"note: {children[0]} tables inherit from {key.schema}.{key.table}; an index does not cover their rows")
     if len(name.encode()) > 63:
         reasons.append(f"the index name {name!r} has {len(name.encode())} bytes, PostgreSQL would cut it at 63")
-    state = index_state(run.worker, name, key)
+    try:
+        try_out(run.worker, key)
+        state = index_state(run.worker, name, key)
+    except (psycopg.ProgrammingError, psycopg.NotSupportedError) as error:
+        told = str(error).strip().splitlines()[0]
+        return [*reasons, f"no such index can be made: {told} ({error.sqlstate})"]
     if state.kind == "other":
         reasons.append(
             f"the name {name} is taken in schema {key.schema}: {state.description}: drop or rename that, or "

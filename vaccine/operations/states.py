@@ -152,6 +152,15 @@ def table_oid(connection: psycopg.Connection, key: Key) -> int | None:
     return int(found[0]) if found else None
 
 
+def try_out(connection: psycopg.Connection, key: Key) -> None:
+    """Make the index on an empty copy of the table, and take it back.
+
+    Raises:
+        psycopg.ProgrammingError, psycopg.NotSupportedError: no such index can be made, for the reason that it says.
+    """
+    _wanted(connection, key)
+
+
 def _facts(connection: psycopg.Connection, oid: int) -> tuple[Any, ...] | None:
     return connection.execute(sql.SQL(_FACTS).format(index=sql.Literal(oid))).fetchone()
 
