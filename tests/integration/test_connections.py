@@ -12,6 +12,7 @@ import pytest
 from psycopg import sql
 
 from tests.alembic_env import Environment, make_environment, write_revision
+from tests.commands import Shell
 from tests.conftest import known_servers
 from tests.faults.proxy import Proxy
 from tests.integration.test_restore import KEY, POLICY, ROWS, TABLE
@@ -185,7 +186,12 @@ def test_odd_defaults_of_the_role_do_not_matter(database: str, connection: psyco
                 connection.execute(
                     sql.SQL("ALTER ROLE {} SET {} = {}").format(sql.Identifier(role), sql.Identifier(name), values)
                 )
-        there_and_back(plain(tmp_path, database.replace("postgres@", f"{quote(role)}@")), connection)
+        theirs = database.replace("postgres@", f"{quote(role)}@")
+        there_and_back(plain(tmp_path, theirs), connection)
+        shell = Shell(tmp_path, theirs)
+        assert "restored" in shell.vaccine("journal").stdout
+        assert "resolved" in shell.vaccine("journal", "show", "1").stdout
+        shell.vaccine("plan", "issues.hash", "--where", "status = 'open'", "--assign", "status=resolved")
     finally:
         gone(connection, role)
 

@@ -241,3 +241,37 @@ def test_a_downgrade_behind_a_prepared_transaction_is_refused_before_its_drop(
     assert "the downgrade of public.issues (id) is refused; nothing was changed [preflight]" in done.stdout
     assert connection.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = 'u'::regclass").fetchone() == (True,)
     made.alembic("downgrade", "base")
+
+
+@pytest.mark.every_version
+def test_a_journal_that_another_role_has_made(tmp_path: Path, database: str, connection: psycopg.Connection) -> None:
+    role = f"second_{connection.info.dbname}"
+    connection.execute(f"CREATE ROLE {role} LOGIN; GRANT ALL ON SCHEMA public TO {role}")
+    first = make_environment(tmp_path / "first", database, transaction_per_migration=False)
+    write_revision(first, KEY, POLICY)
+    try:
+        first.alembic("upgrade", "head")
+        first.alembic("downgrade", "base")
+        connection.execute(f"ALTER TABLE issues OWNER TO {role}; GRANT ALL ON alembic_version TO {role}")
+        connection.execute(f"GRANT ALL ON SCHEMA vaccine TO {role}")
+        second = make_environment(
+            tmp_path / "second", database.replace("postgres@", f"{role}@"), transaction_per_migration=False
+        )
+        write_revision(second, KEY, POLICY, index="u")
+        told = second.alembic("upgrade", "head", check=False).stdout
+        assert "made by role postgres, and this role lacks SELECT, INSERT, UPDATE on vaccine.journal" in told
+        assert "this role lacks USAGE on vaccine.journal_batch_seq" in told
+        assert "nothing was changed [preflight]" in told
+        connection.execute(f"GRANT ALL ON vaccine.journal, vaccine.image_tables, vaccine.journal_batch_seq TO {role}")
+        told = second.alembic("upgrade", "head", check=False).stdout
+        assert "this role lacks SELECT, INSERT on vaccine.images_1" in told
+        connection.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA vaccine TO {role}")
+        second.alembic("upgrade", "head")
+        connection.execute(f"REVOKE ALL ON vaccine.journal FROM {role}")
+        told = second.alembic("downgrade", "base", check=False).stdout
+        assert "the downgrade of public.issues (hash) is refused; nothing was changed [preflight]" in told
+        connection.execute(f"GRANT ALL ON vaccine.journal TO {role}")
+        second.alembic("downgrade", "base")
+    finally:
+        connection.execute(f"REASSIGN OWNED BY {role} TO postgres; DROP OWNED BY {role} CASCADE; DROP ROLE {role}")
+        connection.execute("DROP SCHEMA IF EXISTS vaccine CASCADE")

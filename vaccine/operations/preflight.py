@@ -17,7 +17,7 @@ from .key import Key, Policy, raw, value
 from .pace import hidden_replicas
 from .restore import refuse_lost_columns, refuse_pruned, restorers
 from .retry import with_lock_retries
-from .rights import missing_rights
+from .rights import missing_on_journal, missing_rights
 from .run import Run
 from .states import index_state, try_out
 from .table import PARTITIONED, Table, read_table
@@ -64,7 +64,7 @@ def before_resolve(
         PreflightError: any other reason.
     """
     table = _readable(run, key)
-    reasons = [*_shape(run, table, key, policy), *missing_rights(run.worker, table), *_space(run)]
+    reasons = [*_shape(run, table, key, policy), *_rights(run, table, key), *_space(run)]
     if index is not None:
         reasons += [*_index(run, index, table, key), *_held_for_ever(run, who_would_block(run.worker, key))]
     if reasons:
@@ -113,7 +113,7 @@ def before_index(run: Run, name: str, key: Key, policy: Policy) -> Table:
         PreflightError: every reason why not.
     """
     table = _readable(run, key)
-    reasons = [*_shape(run, table, key, policy), *missing_rights(run.worker, table), *_space(run)]
+    reasons = [*_shape(run, table, key, policy), *_rights(run, table, key), *_space(run)]
     blockers = who_would_block(run.worker, key)
     reasons += [*_index(run, name, table, key), *_held_for_ever(run, blockers)]
     reasons = reasons or _width(run, table, key)
@@ -133,7 +133,8 @@ def before_drop(run: Run, key: Key) -> None:
         PreflightError: every reason why not.
     """
     table = _table(run, key)
-    if reasons := _held_for_ever(run, holders_of(run.worker, key)):
+    reasons = [*missing_on_journal(run.worker, key), *_held_for_ever(run, holders_of(run.worker, key))]
+    if reasons:
         raise refusal(key, reasons, DROP_REFUSED)
     if not has_journal(run.worker):
         return
@@ -154,7 +155,7 @@ def before_restore(run: Run, key: Key, plan: str) -> Table:
         PreflightError: any other reason.
     """
     table = _readable(run, key)
-    reasons = missing_rights(run.worker, table)
+    reasons = _rights(run, table, key)
     if reasons:
         raise refusal(key, reasons)
     _tell_of_hidden_replicas(run)
@@ -170,6 +171,10 @@ def before_restore(run: Run, key: Key, plan: str) -> Table:
                 fix="without that option these rows keep their newer values, are listed, and stay in the journal",
             )
     return table
+
+
+def _rights(run: Run, table: Table, key: Key) -> list[str]:
+    return [*missing_rights(run.worker, table), *missing_on_journal(run.worker, key)]
 
 
 def _space(run: Run) -> list[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import psycopg
+from psycopg import sql
 
+from .key import Key
 from .table import Table
 
 PRIVILEGES = """
@@ -37,6 +39,45 @@ SELECT p.pubname::text, c.relreplident::text
                                                  WHERE i.indrelid = c.oid AND i.indisreplident))
  LIMIT 1
 """
+
+# What the journal's owner alone may do until it is granted. LOCK TABLE on image_tables takes UPDATE (manual, LOCK).
+OF_JOURNAL = """
+SELECT o.name, pg_catalog.string_agg(o.privilege, ', ' ORDER BY o.place), pg_catalog.pg_get_userbyid(c.relowner)::text
+  FROM (VALUES (1, 'journal', 'SELECT'), (2, 'journal', 'INSERT'), (3, 'journal', 'UPDATE'),
+               (4, 'image_tables', 'SELECT'), (5, 'image_tables', 'INSERT'), (6, 'image_tables', 'UPDATE'),
+               (7, 'journal_batch_seq', 'USAGE')) AS o (place, name, privilege)
+  JOIN pg_catalog.pg_namespace AS n ON n.nspname = 'vaccine'
+  JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = o.name
+ WHERE CASE c.relkind WHEN 'S' THEN NOT pg_catalog.has_sequence_privilege(c.oid, o.privilege)
+            ELSE NOT pg_catalog.has_table_privilege(c.oid, o.privilege) END
+ GROUP BY o.name, c.relowner
+ ORDER BY min(o.place)
+"""
+
+OF_IMAGES = """
+SELECT i.images, 'SELECT, INSERT', pg_catalog.pg_get_userbyid(c.relowner)::text
+  FROM vaccine.image_tables AS i
+  JOIN pg_catalog.pg_class AS c ON c.oid = pg_catalog.to_regclass('vaccine.' || i.images)
+ WHERE i.schema_name = %s AND i.table_name = %s
+   AND NOT (pg_catalog.has_table_privilege(c.oid, 'SELECT') AND pg_catalog.has_table_privilege(c.oid, 'INSERT'))
+ ORDER BY i.images
+"""
+
+
+def missing_on_journal(connection: psycopg.Connection, key: Key) -> list[str]:
+    """What the session's role lacks on a journal that another role has made; in words."""
+    usable = "SELECT pg_catalog.to_regclass('vaccine.journal') IS NOT NULL AND pg_catalog.has_schema_privilege({}, {})"
+    row = connection.execute(sql.SQL(usable).format("vaccine", "USAGE")).fetchone()
+    if row is None or not row[0]:
+        return []
+    lacking = connection.execute(OF_JOURNAL).fetchall()
+    if not lacking:
+        lacking = connection.execute(OF_IMAGES, (key.schema, key.table)).fetchall()
+    return [
+        f"the journal was made by role {owner}, and this role lacks {privileges} on vaccine.{name}: run as {owner}, or "
+        "GRANT ALL ON ALL TABLES IN SCHEMA vaccine and ON ALL SEQUENCES IN SCHEMA vaccine to this role"
+        for name, privileges, owner in lacking
+    ]
 
 
 def missing_rights(connection: psycopg.Connection, table: Table) -> list[str]:
