@@ -52,7 +52,7 @@ def test_those_for_whom_no_build_waits_are_left_out(database: str, table: psycop
         reader.execute(psycopg.sql.SQL("SELECT * FROM {} FOR UPDATE").format(KEY.relation))
         elsewhere.execute("INSERT INTO other VALUES (1)")
         assert who_would_block(table, KEY) == ()
-        assert [(each.kind, each.pid) for each in holders_of(table, KEY)] == [("reader", reader.info.backend_pid)]
+        assert [(each.kind, each.pid) for each in holders_of(table, KEY)] == [("locker", reader.info.backend_pid)]
         assert who_would_block(table, KEY, ignore=[reader.info.backend_pid]) == ()
 
 

@@ -53,6 +53,11 @@ def test_a_row_kept_by_hand_that_is_gone_is_drift(tmp_path: Path, database: str)
     assert "1 of the rows kept by hand are no longer live" in message
 
 
+def test_a_kept_key_that_does_not_fit_its_type(tmp_path: Path, database: str) -> None:
+    message = refused(tmp_path, database, policy={"keep": [["six"]]})
+    assert '`keep` does not fit the table: invalid input syntax for type integer: "six"' in message
+
+
 def test_two_kept_rows_of_one_group(tmp_path: Path, database: str) -> None:
     message = refused(tmp_path, database, policy={"keep": [["1"], ["2"]]})
     assert "1 groups hold two rows that are both kept by hand" in message

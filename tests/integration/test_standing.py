@@ -74,6 +74,7 @@ def test_the_rows_that_stay_and_the_way_back(
     message = done.stdout + done.stderr
     assert done.returncode != 0
     assert f"[{code}]" in message
+    assert code != "lock-timeout" or "the table is held by locker pid" in message
     [(rows,)] = connection.execute("SELECT count(*) - 1 FROM issues WHERE status = 'resolved'").fetchall()
     assert rows >= 2
     assert f"{rows} rows stay resolved and journalled, and the same command goes on from there" in message

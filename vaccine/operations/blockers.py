@@ -30,8 +30,8 @@ TO_SEE = (
 class Blocker:
     """One session or prepared transaction that holds something up.
 
-    `kind` is `writer` (wrote the table, or locks it against a build), `reader` (only reads the table),
-    `snapshot` (an old view of the database), `autovacuum`, or `prepared` (a prepared transaction; then
+    `kind` is `writer` (wrote the table, or locks it against a build), `locker` (locks rows of it), `reader` (only
+    reads it), `snapshot` (an old view of the database), `autovacuum`, or `prepared` (a prepared transaction; then
     `pid` is None and `transaction` its name). `age_s` is the age of its transaction in seconds. What the
     role may not see (pg_read_all_stats) is None. `writes` says whether a build waits for it, `vxid` is its virtual
     transaction, which pg_locks shows to everybody.
@@ -123,7 +123,8 @@ _PREPARED = """
 _HELD = """
     WITH held AS (
         SELECT l.pid, l.virtualtransaction,
-               bool_or(l.mode NOT IN ('AccessShareLock', 'RowShareLock', 'ShareLock')) AS writes
+               bool_or(l.mode NOT IN ('AccessShareLock', 'RowShareLock', 'ShareLock')) AS writes,
+               bool_or(l.mode <> 'AccessShareLock') AS locks
         FROM pg_catalog.pg_locks AS l
         WHERE l.locktype = 'relation' AND l.granted AND l.relation = %(table)s
           AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
@@ -137,7 +138,8 @@ _PREPARED_HOLDERS = """
     JOIN held ON held.pid IS NULL AND held.virtualtransaction = x.virtualtransaction
 """
 _AUTOVACUUM = "a.backend_type = 'autovacuum worker' OR a.backend_type IS NULL AND a.usesysid IS NULL"
-_HOLDER_KIND = f"CASE WHEN {_AUTOVACUUM} THEN 'autovacuum' WHEN held.writes THEN 'writer' ELSE 'reader' END"
+_HOLDER_KIND = f"""CASE WHEN {_AUTOVACUUM} THEN 'autovacuum' WHEN held.writes THEN 'writer'
+                        WHEN held.locks THEN 'locker' ELSE 'reader' END"""
 _HOLDERS = (
     _HELD
     + _SESSION.format(kind=_HOLDER_KIND, writes="held.writes", vxid="held.virtualtransaction")

@@ -298,6 +298,7 @@ def _probes(table: Table, key: Key, policy: Policy) -> list[tuple[str, sql.Compo
     source = table.source
     return [
         ("`where`", sql.SQL("SELECT FROM {} WHERE {} LIMIT 0").format(source, live_key(key))),
+        ("`keep`", sql.SQL("SELECT FROM {} WHERE {} LIMIT 0").format(source, kept(Work(table, key, policy, 0, 0)))),
         ("`columns` or `survivor`", sql.SQL("SELECT FROM {} ORDER BY {} LIMIT 0").format(source, order)),
         ("`assign`", sql.SQL("EXPLAIN UPDATE {} SET {} WHERE FALSE").format(source, assignments)),
     ]
