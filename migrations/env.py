@@ -10,12 +10,14 @@ from pathlib import Path
 from alembic import context
 from alembic.util import CommandError
 from sqlalchemy import create_engine, pool
+from sqlalchemy.exc import DBAPIError
 
 from vaccine.connect import connect, resolve_url
 from vaccine.errors import PermissionDeniedError, VaccineError
 
 config = context.config
 SCHEMA = "vaccine"  # of the version table
+READ_ONLY = "25006"
 DENIED = """
 SELECT FROM pg_catalog.pg_namespace n
   LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = 'alembic_version'
@@ -68,8 +70,17 @@ def run_migrations_online() -> None:
     )
     with engine.connect() as connection:
         context.configure(connection=connection, transaction_per_migration=True, version_table_schema=SCHEMA)
-        with context.begin_transaction():
-            context.run_migrations()
+        try:
+            with context.begin_transaction():
+                context.run_migrations()
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) != READ_ONLY:
+                raise
+            raise CommandError(
+                "the server takes no writes; nothing was changed\n"
+                "  why: it is a standby, or default_transaction_read_only is on for this role or database\n"
+                "  fix: connect to the primary, or set that off, then run the same command again"
+            ) from None
 
 
 if context.is_offline_mode():

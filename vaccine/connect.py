@@ -91,14 +91,22 @@ def connect(dsn: str, *, autocommit: bool = True) -> psycopg.Connection:
     options: dict[str, str] = {} if "application_name" in dsn else {"application_name": "vaccine"}
     if "connect_timeout" not in dsn and "PGCONNECT_TIMEOUT" not in os.environ:
         options["connect_timeout"] = "10"
+    if "client_encoding" not in dsn:  # by default the database's own: psycopg reads JSON in UTF-8 only
+        options["client_encoding"] = "UTF8"
+    if "keepalives" not in dsn:  # Alembic's connection says nothing while an index is built; firewalls forget such ones
+        options["keepalives_idle"] = "30"
     try:
-        return psycopg.connect(dsn, autocommit=autocommit, prepare_threshold=None, **options)  # type: ignore[arg-type]
+        connection = psycopg.connect(dsn, autocommit=autocommit, prepare_threshold=None, **options)  # type: ignore[arg-type]
+        if not (connection.info.parameter_status("DateStyle") or "ISO").startswith("ISO"):
+            connection.execute("SET datestyle = 'ISO'")  # psycopg reads timestamps in no other
+            connection.commit()
     except psycopg.Error as error:
         raise ConnectionFailedError(
             f"cannot connect to {describe(dsn)}",
             why=_without_password(str(error), dsn),
             fix="see that the server runs, and that host, port, database, user, password and pg_hba.conf are right",
         ) from None
+    return connection
 
 
 @contextmanager

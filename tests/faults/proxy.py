@@ -29,10 +29,23 @@ class Sent:
 
 
 class Proxy:
-    """Listens on `port`; calls `act` once, at statement number `at` (from 1) over all its connections."""
+    """Listens on `port`; calls `act` once, at statement number `at` (from 1) over all its connections.
 
-    def __init__(self, server_port: int, at: int | None = None, act: Callable[[Sent], None] | None = None) -> None:
+    With `answered`, only that many connections reach the server: later ones are accepted and never answered, or reach
+    the port `others`.
+    """
+
+    def __init__(
+        self,
+        server_port: int,
+        at: int | None = None,
+        act: Callable[[Sent], None] | None = None,
+        answered: int | None = None,
+        others: int | None = None,
+    ) -> None:
         self.server_port = server_port
+        self.answered = answered
+        self.others = others
         self.at = at
         self.act = act
         self.sent: list[Sent] = []
@@ -73,8 +86,14 @@ class Proxy:
                 client, _ = self.listener.accept()
             except OSError:
                 return
+            if self.answered is not None:
+                self.answered -= 1
+                if self.answered < 0 and self.others is None:
+                    self.open.append(client)
+                    continue
+            past = self.others is not None and self.answered is not None and self.answered < 0
             try:
-                server = socket.create_connection(("127.0.0.1", self.server_port))
+                server = socket.create_connection(("127.0.0.1", self.others if past else self.server_port))
             except OSError:
                 _close(client)
                 continue

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import psycopg
 import pytest
@@ -31,9 +31,9 @@ def url_through(story: Story, database: str, port: int) -> str:
     return story.server.url_of(database).replace(f":{story.server.port}/", f":{port}/")
 
 
-def undisturbed(story: Story, alembic: Runner, command: tuple[str, str]) -> tuple[dict[str, object], list[Sent]]:
+def undisturbed(story: Story, alembic: Runner, command: tuple[str, ...]) -> tuple[dict[str, object], list[Sent]]:
     """The end state of a run that nobody disturbs, and the statements that it sent."""
-    with story.clone(story.before if command == UP else story.after) as name:
+    with story.clone(story.before if "upgrade" in command else story.after) as name:
         with Proxy(story.server.port) as proxy:
             status, output = alembic.run(story.root, url_through(story, name, proxy.port), *command)
         assert status == 0, output
@@ -46,10 +46,15 @@ def points(sent: list[Sent], stride: int) -> list[int]:
 
 
 def disturb(
-    story: Story, alembic: Runner, command: tuple[str, str], at: int, act: Callable[[Sent, int], None]
+    story: Story,
+    alembic: Runner,
+    command: tuple[str, ...],
+    at: int,
+    act: Callable[[Sent, int], None],
+    then: Sequence[tuple[str, ...]] = (),
 ) -> tuple[bool, dict[str, object]]:
-    """Run, disturb at one statement, and run again; whether the statement was reached, and the end state."""
-    with story.clone(story.before if command == UP else story.after) as name:
+    """Run, disturb at one statement, and run again or `then`; whether the statement was reached, and the end state."""
+    with story.clone(story.before if "upgrade" in command else story.after) as name:
         url = story.server.url_of(name)
         pid: list[int] = []
         with Proxy(story.server.port, at, lambda sent: act(sent, pid[0])) as proxy:
@@ -58,8 +63,9 @@ def disturb(
             _, first = alembic.wait()
             reached = proxy.acted
         assert lost(url) == 0, f"{command} disturbed at {at}: rows are gone\n{first}"
-        status, output = alembic.run(story.root, url, *command)
-        assert status == 0, f"{command} disturbed at {at}:\n{first}\nand run again:\n{output}"
+        for again in then or (command,):
+            status, output = alembic.run(story.root, url, *again)
+            assert status == 0, f"{command} disturbed at {at}:\n{first}\nand then {again}:\n{output}"
         assert lost(url) == 0
         return reached, end_state(url)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
-from tests.alembic_env import make_environment, write_revision
+from tests.alembic_env import UPGRADE, make_environment, write_revision
 from tests.integration.test_restore import KEY, POLICY, ROWS, TABLE
 
 
@@ -49,6 +51,11 @@ def test_a_row_kept_by_hand_that_is_gone_is_drift(tmp_path: Path, database: str)
     message = refused(tmp_path, database, policy={"keep": [["6"], ["999"]]})
     assert "1 of the rows kept by hand are gone" in message
     assert "1 of the rows kept by hand are no longer live" in message
+
+
+def test_a_kept_key_that_does_not_fit_its_type(tmp_path: Path, database: str) -> None:
+    message = refused(tmp_path, database, policy={"keep": [["six"]]})
+    assert '`keep` does not fit the table: invalid input syntax for type integer: "six"' in message
 
 
 def test_two_kept_rows_of_one_group(tmp_path: Path, database: str) -> None:
@@ -130,6 +137,17 @@ def test_an_unknown_option(tmp_path: Path, database: str) -> None:
     assert "vaccine.drfit" in refused(tmp_path, database, "-x", "vaccine.drfit=accept")
 
 
+@pytest.mark.parametrize("command", [("upgrade", "head"), ("upgrade", "base:head", "--sql")])
+def test_an_option_without_its_prefix_is_not_lost_silently(
+    tmp_path: Path, database: str, command: tuple[str, ...]
+) -> None:
+    made = make_environment(tmp_path, database)
+    write_revision(made, KEY, POLICY)
+    done = made.alembic("-x", "drift=accept", *command, check=False)
+    assert done.returncode != 0
+    assert "did you mean -x vaccine.drift=accept?" in done.stdout + done.stderr
+
+
 @pytest.mark.every_version
 def test_usage_of_the_schema_of_the_journal_is_not_enough(
     tmp_path: Path, database: str, connection: psycopg.Connection
@@ -162,3 +180,103 @@ def test_a_table_that_is_locked_whole_is_not_waited_for_without_an_end(tmp_path:
         message = refused(tmp_path, database, "-x", "vaccine.lock_tries=2", "-x", "vaccine.lock_timeout_ms=50")
     assert "could not get the lock to read public.issues; nothing was changed: 2 tries of 50 ms each" in message
     assert "application rewriter" in message
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        (
+            {"where": "status = 'open' AND last_seen_at < now()"},
+            "functions in index predicate must be marked IMMUTABLE",
+        ),
+        ({"where": "status = 'open' AND id IN (SELECT 1)"}, "cannot use subquery in index predicate"),
+        ({"columns": ["note"]}, "note"),
+    ],
+)
+def test_an_index_that_cannot_be_made_is_refused_before_any_row_changes(
+    tmp_path: Path, database: str, key: dict[str, Any], said: str
+) -> None:
+    made = make_environment(tmp_path, database)
+    both = UPGRADE.format(index="u").replace("**POLICY)", "**POLICY, index='u')", 1)
+    write_revision(made, {**KEY, **key}, POLICY, index="u", upgrade=both)
+    done = made.alembic("upgrade", "head", check=False)
+    assert said in done.stdout
+    assert "nothing was changed [preflight]" in done.stdout
+
+
+@pytest.fixture
+def prepared(database: str, connection: psycopg.Connection) -> Iterator[str]:
+    """A prepared transaction that wrote the table, a second ago."""
+    gid = f"it's {connection.info.dbname}"
+    named = psycopg.sql.Literal(gid).as_string(connection)
+    with psycopg.connect(database, autocommit=True) as two_phase:
+        two_phase.execute("BEGIN; INSERT INTO issues VALUES (99, 'z', 'closed')")
+        two_phase.execute(f"PREPARE TRANSACTION {named}")
+    time.sleep(1.1)
+    yield named
+    connection.execute(f"ROLLBACK PREPARED {named}")
+
+
+@pytest.mark.every_version
+def test_a_prepared_transaction_older_than_the_budget_is_refused_before_anything_changes(
+    tmp_path: Path, database: str, prepared: str
+) -> None:
+    both = UPGRADE.format(index="u").replace("**POLICY)", "**POLICY, index='u')", 1)
+    made = make_environment(tmp_path, database)
+    write_revision(made, KEY, POLICY, index="u", upgrade=both)
+    done = made.alembic("-x", "vaccine.wait_s=1", "upgrade", "head", check=False)
+    assert "nothing was changed [preflight]" in done.stdout
+    assert f"COMMIT PREPARED or ROLLBACK PREPARED {prepared}" in done.stdout
+    assert "never ends by itself" in done.stdout
+
+
+def test_a_downgrade_behind_a_prepared_transaction_is_refused_before_its_drop(
+    tmp_path: Path, database: str, connection: psycopg.Connection
+) -> None:
+    made = make_environment(tmp_path, database)
+    only_index = "    op.create_unique_index_concurrently('u', **KEY, **POLICY)"
+    write_revision(made, {**KEY, "columns": ["id"]}, POLICY, index="u", upgrade=only_index)
+    made.alembic("upgrade", "head")
+    connection.execute("BEGIN; SELECT FROM issues; PREPARE TRANSACTION 'reads'")
+    try:
+        time.sleep(1.1)
+        done = made.alembic("-x", "vaccine.wait_s=1", "downgrade", "base", check=False)
+    finally:
+        connection.execute("ROLLBACK PREPARED 'reads'")
+    assert "the downgrade of public.issues (id) is refused; nothing was changed [preflight]" in done.stdout
+    assert connection.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = 'u'::regclass").fetchone() == (True,)
+    made.alembic("downgrade", "base")
+
+
+@pytest.mark.every_version
+def test_a_journal_that_another_role_has_made(tmp_path: Path, database: str, connection: psycopg.Connection) -> None:
+    role = f"second_{connection.info.dbname}"
+    connection.execute(f"CREATE ROLE {role} LOGIN; GRANT ALL ON SCHEMA public TO {role}")
+    first = make_environment(tmp_path / "first", database, transaction_per_migration=False)
+    write_revision(first, KEY, POLICY)
+    try:
+        first.alembic("upgrade", "head")
+        first.alembic("downgrade", "base")
+        connection.execute(f"ALTER TABLE issues OWNER TO {role}; GRANT ALL ON alembic_version TO {role}")
+        connection.execute(f"GRANT ALL ON SCHEMA vaccine TO {role}")
+        second = make_environment(
+            tmp_path / "second", database.replace("postgres@", f"{role}@"), transaction_per_migration=False
+        )
+        write_revision(second, KEY, POLICY, index="u")
+        told = second.alembic("upgrade", "head", check=False).stdout
+        assert "made by role postgres, and this role lacks SELECT, INSERT, UPDATE on vaccine.journal" in told
+        assert "this role lacks USAGE on vaccine.journal_batch_seq" in told
+        assert "nothing was changed [preflight]" in told
+        connection.execute(f"GRANT ALL ON vaccine.journal, vaccine.image_tables, vaccine.journal_batch_seq TO {role}")
+        told = second.alembic("upgrade", "head", check=False).stdout
+        assert "this role lacks SELECT, INSERT on vaccine.images_1" in told
+        connection.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA vaccine TO {role}")
+        second.alembic("upgrade", "head")
+        connection.execute(f"REVOKE ALL ON vaccine.journal FROM {role}")
+        told = second.alembic("downgrade", "base", check=False).stdout
+        assert "the downgrade of public.issues (hash) is refused; nothing was changed [preflight]" in told
+        connection.execute(f"GRANT ALL ON vaccine.journal TO {role}")
+        second.alembic("downgrade", "base")
+    finally:
+        connection.execute(f"REASSIGN OWNED BY {role} TO postgres; DROP OWNED BY {role} CASCADE; DROP ROLE {role}")
+        connection.execute("DROP SCHEMA IF EXISTS vaccine CASCADE")

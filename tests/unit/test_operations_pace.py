@@ -1,12 +1,33 @@
 """The size of a batch follows how long the last one held its locks."""
 
-from vaccine.operations.pace import MOST_ROWS, Pace
+from collections.abc import Callable
+
+import pytest
+
+from vaccine.operations.pace import FIRST_ROWS, MOST_ROWS, Pace
+
+
+def held_by_batches(rows: int, held_ms: Callable[[int], float], first: int = FIRST_ROWS) -> list[float]:
+    """How long each batch of a run over `rows` holds its locks."""
+    pace, done, held = Pace(aim_ms=25, rows=first), 0, []
+    while done < rows:
+        batch = min(pace.rows, rows - done)
+        held.append(held_ms(batch))
+        pace.learn(batch, held[-1])
+        done += batch
+    return held
 
 
 def test_grows_slowly_when_batches_are_quick() -> None:
     pace = Pace(aim_ms=25, rows=100)
-    pace.learn(100, 5)
+    pace.learn(100, 10)
     assert pace.rows == 151
+
+
+def test_doubles_while_batches_are_far_below_what_they_aim_at() -> None:
+    pace = Pace(aim_ms=25, rows=100)
+    pace.learn(100, 6)
+    assert pace.rows == 201
 
 
 def test_shrinks_at_once_when_locks_were_held_too_long() -> None:
@@ -46,3 +67,27 @@ def test_a_row_that_takes_long_by_itself_stays_alone() -> None:
     for _ in range(20):
         pace.learn(pace.rows, pace.rows * 150)
     assert pace.rows == 1
+
+
+@pytest.mark.parametrize("row_ms", [0.012, 0.02, 0.05, 0.1])
+def test_the_small_first_batch_costs_a_few_batches_and_no_more(row_ms: float) -> None:
+    def held(batch: int) -> float:
+        return 2 + batch * row_ms
+
+    ours, from_the_middle = held_by_batches(150_000, held), held_by_batches(150_000, held, first=round(10 / row_ms))
+    assert len(ours) <= len(from_the_middle) + 12
+    assert max(ours) <= 50
+
+
+@pytest.mark.parametrize("row_ms", [2, 4, 6])
+def test_a_slow_trigger_does_not_make_the_first_batches_long(row_ms: float) -> None:
+    assert max(held_by_batches(1_000, lambda batch: batch * row_ms)) <= 50
+
+
+def test_growing_fast_does_not_overshoot() -> None:
+    """Where rows get dearer as the run goes on, no batch but the first after the change is longer than it should be."""
+    pace = Pace(aim_ms=25)
+    while pace.rows < 500:
+        pace.learn(pace.rows, pace.rows * 0.01)
+    pace.learn(pace.rows, pace.rows * 0.1)
+    assert pace.rows * 0.1 <= 25

@@ -20,7 +20,7 @@ from .blockers import holders_of, named, who_would_block
 from .key import Key, names
 from .retry import with_lock_retries
 from .run import Run
-from .states import empty_copy, index_statement, table_oid
+from .states import empty_copy, index_statement, table_oid, wanted, wanted_oid
 from .watch import Budget, run_alone, wait_for_present
 
 SCHEMA = "vaccine"
@@ -83,7 +83,7 @@ SELECT pg_catalog.pg_get_expr(x.indpred, x.indrelid),
                         AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
                         AND d.refobjid = x.indrelid AND d.refobjsubid = a.attnum))
               ORDER BY a.attnum)
-  FROM pg_catalog.pg_index x WHERE x.indexrelid = 'pg_temp.vaccine_wanted'::pg_catalog.regclass
+  FROM pg_catalog.pg_index x WHERE x.indexrelid = {index}
 """
 
 _EQUALS = """
@@ -95,7 +95,7 @@ SELECT n.nspname::text, o.oprname::text
    AND w.amoplefttype = c.opcintype AND w.amoprighttype = c.opcintype
   JOIN pg_catalog.pg_operator o ON o.oid = w.amopopr
   JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
- WHERE x.indexrelid = 'pg_temp.vaccine_wanted'::pg_catalog.regclass
+ WHERE x.indexrelid = {index}
  ORDER BY k.place
 """
 
@@ -260,10 +260,10 @@ def _meaning(connection: psycopg.Connection, key: Key) -> _Meaning:
     """The predicate and the equality as PostgreSQL would put them into the index."""
     with connection.transaction(force_rollback=True):
         copy = empty_copy(connection, key)
-        connection.execute(index_statement("vaccine_wanted", copy, concurrently=False))
+        connection.execute(index_statement(wanted(key), copy, concurrently=False))
         connection.execute("SET LOCAL search_path = pg_catalog")
-        row = connection.execute(_PREDICATE).fetchone()
-        equals = connection.execute(_EQUALS).fetchall()
+        row = connection.execute(sql.SQL(_PREDICATE).format(index=wanted_oid(key))).fetchone()
+        equals = connection.execute(sql.SQL(_EQUALS).format(index=wanted_oid(key))).fetchall()
     assert row is not None
     return _Meaning(row[0], tuple(row[1]), tuple((each[0], each[1]) for each in equals))
 

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field, replace
 import psycopg
 from psycopg import errors, sql
 
-from .blockers import duration, holders_of, who_would_block
+from .blockers import duration, holders_of, to_see, who_would_block
 from .errors import BlockedError, BuildError, OperationError, PreflightError
 from .gate import is_there, put_up, take_down
 from .key import Key
+from .mutex import LOST, lost, retake
 from .run import Run
 from .states import IndexState, index_state, index_statement, leftovers, same_meaning
 from .watch import Budget, OverBudgetError, run_alone, wait_for_present
@@ -88,7 +89,7 @@ def build_unique_index(
         raise BuildError(
             f"{name} on {key} was not built{told}",
             why=f"{' / '.join(str(error).split(chr(10)))} ({error.sqlstate or 'the connection was lost'})",
-            fix="remove the cause, then run the same command again",
+            fix=f"{LOST if lost(run) else 'remove the cause'}, then run the same command again",
         ) from error
     except BaseException as error:
         told = _cleaned(run, work)
@@ -215,6 +216,8 @@ def _cleaned(run: Run, work: _Work) -> str:
     """Leave nothing INVALID and no gate behind, on a connection of its own; what could not be done, in words."""
     try:
         with run.connect() as fresh:
+            if lost(run) and not retake(fresh, work.key):
+                return "; another run has begun since, which sees to what this one left"
             return _clean(replace(run, worker=fresh), work.name, work.key)
     except (psycopg.Error, OperationError) as error:
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -273,4 +276,5 @@ def _drop_blocked(run: Run, name: str, over: OverBudgetError) -> BlockedError:
 
 def _remedy(over: OverBudgetError) -> str:
     ends = " or ".join(dict.fromkeys(each.remedy for each in over.blockers[:3]))
-    return f"let it end, or end it ({ends}), then run the same command again" if ends else "run the same command again"
+    again = f"let it end, or end it ({ends}), then run the same command again" if ends else "run the same command again"
+    return again + to_see(over.why)

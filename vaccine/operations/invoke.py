@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from .connect import options_of, refuse_overtaken, run_of
+from .connect import calling, options_of, refuse_overtaken, run_of
 from .dedupe import Resolved, check_rows, resolve
-from .errors import OperationError
+from .errors import BusyError, OperationError
 from .key import Key, Policy
-from .mutex import one_run
+from .mutex import LOST, lost, one_run
 from .preflight import before_drop, before_index, before_resolve, before_restore
 from .restore import restore
 from .run import Run
+from .standing import with_standing
 from .verify import verify_index, verify_restored
 from .work import find
 
@@ -103,15 +104,28 @@ def restore_duplicates(operations: Operations, key: Key, plan: str) -> None:
 
 @contextmanager
 def _running(operations: Operations, key: Key) -> Iterator[Run]:
-    """A run that no other run on the table disturbs; an error of the driver becomes one message.
+    """A run that no other run on the table disturbs; whatever stops it becomes one message.
 
     Raises:
-        OperationError: the database refused a statement, or the run was interrupted.
+        OperationError: the database refused a statement, or the run was interrupted; or what stopped it.
     """
+    caller = calling()
+    with _in_words(key), run_of(operations.migration_context, key) as run:
+        try:
+            with _in_words(key, run), one_run(run, key):
+                refuse_overtaken(operations.migration_context)
+                yield run
+        except BusyError:
+            raise  # what stays is the other run's
+        except OperationError as error:
+            raise with_standing(error, run, key, caller) from error.__cause__
+
+
+@contextmanager
+def _in_words(key: Key, run: Run | None = None) -> Iterator[None]:
+    """An interrupt or an error of the driver becomes an OperationError."""
     try:
-        with run_of(operations.migration_context, key) as run, one_run(run, key):
-            refuse_overtaken(operations.migration_context)
-            yield run
+        yield
     except KeyboardInterrupt:
         raise OperationError(
             f"the vaccination of {key} was interrupted; what was committed before is journalled",
@@ -120,9 +134,17 @@ def _running(operations: Operations, key: Key) -> Iterator[Run]:
         ) from None
     except psycopg.Error as error:
         lines = " / ".join(line.strip() for line in str(error).splitlines() if line.strip())
+        told = f"{lines or type(error).__name__} ({error.sqlstate or 'no SQLSTATE: the connection was lost'})"
+        if run is not None and lost(run):
+            raise OperationError(
+                f"the vaccination of {key} lost its session, and its lock on the table with it: it has stopped; "
+                "what was committed before is journalled",
+                why=told,
+                fix=f"{LOST}, then run the same command again: it goes on where this one ended",
+            ) from error
         raise OperationError(
             f"the database refused a statement of the vaccination of {key}; what was committed before is journalled",
-            why=f"{lines or type(error).__name__} ({error.sqlstate or 'no SQLSTATE: the connection was lost'})",
+            why=told,
             fix="remove the cause, then run the same command again: it goes on where this one ended",
         ) from error
 

@@ -211,7 +211,8 @@ def write_batch(connection: psycopg.Connection, batch: Batch) -> None:
             " images, row_count, primary_keys, survivors, started_at, resolved_at, outcome)"
             " SELECT {values}, pg_catalog.to_jsonb(pg_catalog.array_agg(x.primary_key ORDER BY x.place)),"
             " pg_catalog.to_jsonb(pg_catalog.array_agg(x.survivor ORDER BY x.place)),"
-            " pg_catalog.now(), pg_catalog.clock_timestamp(), 'resolved' FROM ({pairs}) AS x (place, primary_key, survivor)"
+            " pg_catalog.now(), pg_catalog.clock_timestamp(), 'resolved'"
+            " FROM ({pairs}) AS x (place, primary_key, survivor)"
         ).format(
             values=literals(values),
             pairs=batch.pairs,

@@ -15,6 +15,8 @@ from .key import Key
 from .retry import pause
 from .run import Run
 
+LOST = "see who or what ended the run's session (a DBA, a timeout, the network, the server)"  # what to do then
+
 _HOLDER = """
     SELECT a.pid, a.application_name, a.usename, a.client_addr::text,
            extract(epoch FROM clock_timestamp() - a.backend_start)::float8
@@ -29,20 +31,36 @@ _HOLDER = """
 def one_run(run: Run, key: Key) -> Iterator[None]:
     """Hold the table's lock for the length of the block; the server frees it when the run dies.
 
-    The lock is polled: a blocking pg_advisory_lock() would hold a snapshot, for which the other run's index
-    build would wait, while we wait for it. Its connection holds no transaction.
+    The worker's own session holds it, so that no statement of a run can follow the loss of its lock: who ends
+    that session ends the run. The lock is polled: a blocking pg_advisory_lock() would hold a snapshot, for which
+    the other run's index build would wait, while we wait for it.
 
     Raises:
         BusyError: another run on the table did not end within `options.wait_s` seconds.
     """
     numbers = lock_numbers(key)
-    with run.connect() as connection:
-        _acquire(run, key, connection, numbers)
-        try:
-            yield
-        finally:
-            with suppress(psycopg.OperationalError):  # a session that was ended has freed it
-                connection.execute("SELECT pg_catalog.pg_advisory_unlock(%s::int, %s::int)", numbers)
+    _acquire(run, key, run.worker, numbers)
+    try:
+        yield
+    finally:
+        with suppress(psycopg.Error):  # the session ends next, and frees it anyway
+            run.worker.execute("SELECT pg_catalog.pg_advisory_unlock(%s::int, %s::int)", numbers)
+
+
+def lost(run: Run) -> bool:
+    """Whether the worker's session is gone, and the table's lock with it."""
+    try:
+        run.worker.execute("SELECT")
+    except psycopg.OperationalError:
+        return True
+    except psycopg.Error:  # a transaction that failed: the session is there
+        return False
+    return False
+
+
+def retake(connection: psycopg.Connection, key: Key) -> bool:
+    """Take the lock of a run whose session is gone, to clean up after it; False when another run has it by now."""
+    return _try(connection, lock_numbers(key))
 
 
 def lock_numbers(key: Key) -> tuple[int, int]:

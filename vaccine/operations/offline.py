@@ -34,8 +34,9 @@ BEGIN
 END
 """
 
-# The session's own search_path first, then the table's schema: as an online run has it.
-ENTER = """SELECT pg_catalog.set_config('vaccine.search_path', pg_catalog.current_setting('search_path'), false),
+# The session's own search_path first, then the table's schema: as an online run has it. The file is in UTF-8.
+ENTER = """SET client_encoding = 'UTF8';
+SELECT pg_catalog.set_config('vaccine.search_path', pg_catalog.current_setting('search_path'), false),
        pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ',
            nullif(pg_catalog.current_setting('search_path'), ''), pg_catalog.quote_ident({schema}), 'pg_temp'), false),
        pg_catalog.set_config('row_security', 'off', false);

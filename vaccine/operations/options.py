@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
@@ -28,15 +29,19 @@ class Options:
 
     @classmethod
     def parse(cls, given: Mapping[str, str]) -> Options:
-        """Options from Alembic's `-x` arguments; those without the prefix `vaccine.` are not ours.
+        """Options from Alembic's `-x` arguments. Those without the prefix `vaccine.` are env.py's, and left to it.
+
+        One that has a name and a value of ours and lacks the prefix would be lost silently, so it is refused;
+        unless the prefixed one is given too: then env.py's own is meant.
 
         Raises:
-            OptionError: an unknown name or a value that does not fit.
+            OptionError: an unknown name, a value that does not fit, or a prefix that was left out.
         """
         known = {field.name: field.type for field in fields(cls)}
         chosen: dict[str, str | int] = {}
         for name, text in given.items():
             if not name.startswith(PREFIX):
+                _refuse_unprefixed(name, text, known, given)
                 continue
             short = name.removeprefix(PREFIX)
             if short not in known:
@@ -46,6 +51,22 @@ class Options:
 
 
 CHOICES = {"drift": ("refuse", "accept"), "restore": ("keep", "strict"), "gate": ("auto", "always", "never")}
+
+
+def _refuse_unprefixed(name: str, text: str, known: Mapping[str, object], given: Mapping[str, str]) -> None:
+    plain = name.lower().replace("-", "_")
+    short = re.sub(r"^vaccine[._:]?", "", plain)
+    if short not in known or PREFIX + short in given:
+        return
+    fits = text.isdigit() if known[short] == "int" else text.lower() in CHOICES[short]
+    if plain == short and not fits:  # env.py's own option of that name
+        return
+    raise OptionError(
+        f"-x {name}={text} would not reach Vaccine; nothing was changed",
+        why=f"its options begin with `{PREFIX}`; others are left to env.py",
+        fix=f"did you mean -x {PREFIX}{short}={text}? If env.py has an option {name} of its own, give "
+        f"-x {PREFIX}{short}=… beside it (its default is {getattr(Options, short)})",
+    )
 
 
 def _choice(name: str, short: str, text: str) -> str:

@@ -10,18 +10,23 @@ import psycopg
 from .errors import BlockedError
 from .run import Run
 
-FIRST_ROWS = 50
+FIRST_ROWS = 8  # a trigger may take 10 ms a row: the first batch must not hold its locks for a second
 MOST_ROWS = 5000
+WELL_UNDER = 4  # a batch that held its locks for less than this part of the aim may grow to twice its rows
 SLOW_ROW = 4  # times what a batch aims at: a single row that takes longer stays alone
 LAG_EVERY_S = 1.0
 
+
 LAG = """
-SELECT application_name, client_addr::text, extract(epoch FROM replay_lag)::float8
+SELECT coalesce(nullif(application_name, ''), '?') || ' at ' || coalesce(pg_catalog.host(client_addr), 'local socket'),
+       extract(epoch FROM replay_lag)::float8
   FROM pg_catalog.pg_stat_replication
  WHERE state = 'streaming' AND replay_lag IS NOT NULL
  ORDER BY replay_lag DESC
  LIMIT 1
 """
+
+HIDDEN = "SELECT count(*) FROM pg_catalog.pg_stat_replication WHERE state IS NULL"
 
 
 @dataclass
@@ -38,7 +43,7 @@ class Pace:
     floor_ms: float = 0.0
 
     def learn(self, rows: int, held_ms: float) -> None:
-        """After a batch of `rows` that held its locks for `held_ms`: grow slowly, shrink at once."""
+        """After a batch of `rows` that held its locks for `held_ms`: shrink at once, grow slowly, double far below."""
         self.slowest_ms = max(self.slowest_ms, held_ms)
         if rows < self.rows and held_ms <= self.aim_ms:
             return  # the last, short batch says nothing
@@ -51,7 +56,8 @@ class Pace:
             self.floor_ms -= max(self.floor_ms - held_ms, self.floor_ms / 10) / 10
         longest = max(self.aim_ms, 2 * self.floor_ms)
         fitting = rows * (longest - self.floor_ms) / max(held_ms - self.floor_ms, 0.1)
-        self.rows = int(max(1, min(fitting, self.rows * 1.5 + 1, MOST_ROWS)))
+        growth = 2.0 if held_ms < self.aim_ms / WELL_UNDER else 1.5
+        self.rows = int(max(1, min(fitting, self.rows * growth + 1, MOST_ROWS)))
 
 
 @dataclass
@@ -86,15 +92,24 @@ class Throttle:
                     f"replica {name} stayed {lag:.0f} s behind; the batches done so far are committed and journalled",
                     why=f"the run rests while a replica is more than {self.run.options.max_lag_s} s late, "
                     f"for {self.run.options.wait_s} s at most",
-                    fix="see to the replica and run the same command again, or allow more with -x vaccine.max_lag_s=…",
+                    fix="see to the replica, then run the same command again; or allow more with "
+                    "-x vaccine.max_lag_s=… (0 for one that is late on purpose, by recovery_min_apply_delay)",
                 )
             time.sleep(0.5)
 
 
 def slowest_replica(connection: psycopg.Connection) -> tuple[str, float] | None:
-    """The streaming replica that replays latest, and how late in seconds; None when none is late or none is seen.
+    """The streaming replica that replays latest, and how late in seconds; None when none is late or none is shown.
 
-    `replay_lag` needs pg_monitor to be seen (manual, section 27.2.4).
+    The lag grows while a replica replays nothing at all, and is empty once it has caught up and nothing is written
+    (manual, section 27.2.4).
     """
     row = connection.execute(LAG).fetchone()
-    return (f"{row[0] or '?'} at {row[1] or 'local socket'}", row[2]) if row else None
+    return (row[0], row[1]) if row else None
+
+
+def hidden_replicas(connection: psycopg.Connection) -> int:
+    """How many replicas there are of which this role is shown nothing: pg_monitor shows them."""
+    row = connection.execute(HIDDEN).fetchone()
+    assert row is not None
+    return int(row[0])

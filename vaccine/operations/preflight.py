@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 import psycopg
 from psycopg import sql
 
-from .blockers import holders_of, named, who_would_block
+from .blockers import Blocker, holders_of, named, who_would_block
 from .dedupe import check_rows
+from .disk import read_need, read_space
 from .errors import DriftedError, PreflightError, RestoreError
 from .journal import already_resolved, has_journal
 from .key import Key, Policy, raw, value
+from .pace import hidden_replicas
 from .restorable import refuse_lost_columns, refuse_pruned
 from .restore import restorers
 from .retry import with_lock_retries
+from .rights import missing_on_journal, missing_rights
 from .run import Run
+from .states import index_state, try_out
 from .table import PARTITIONED, Table, read_table
 from .work import Work, excess_digest, find, kept, live_key
 
@@ -24,28 +29,12 @@ REFUSED = "the vaccination of {} is refused; nothing was changed"
 INDEX_REFUSED = (
     "the unique index on {} is refused; this step changed nothing, and rows that were resolved before it are journalled"
 )
+DROP_REFUSED = "the downgrade of {} is refused; nothing was changed"
 WIDE_BYTES = 2600  # a btree entry holds 2704 bytes, its header included (manual, section 64.1)
 
 SERVER = """
 SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('default_transaction_read_only')::boolean,
        pg_catalog.current_setting('server_version_num')::integer
-"""
-
-PRIVILEGES = """
-SELECT pg_catalog.pg_has_role(c.relowner, 'USAGE'),
-       pg_catalog.has_schema_privilege(c.relnamespace, 'CREATE'),
-       pg_catalog.has_table_privilege(c.oid, 'SELECT'),
-       pg_catalog.has_table_privilege(c.oid, 'UPDATE'),
-       pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMPORARY'),
-       CASE WHEN pg_catalog.to_regnamespace('vaccine') IS NULL
-            THEN pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')
-            ELSE pg_catalog.has_schema_privilege('vaccine', 'USAGE')
-                 AND pg_catalog.has_schema_privilege('vaccine', 'CREATE') END,
-       pg_catalog.to_regnamespace('vaccine') IS NOT NULL,
-       pg_catalog.row_security_active(c.oid),
-       current_user::text, pg_catalog.pg_get_userbyid(c.relowner)::text
-  FROM pg_catalog.pg_class c
- WHERE c.oid = %s
 """
 
 UNRESTORED_PLANS = """
@@ -54,21 +43,6 @@ SELECT DISTINCT plan
  WHERE schema_name = %s AND table_name = %s AND key_columns = %s AND predicate IS NOT DISTINCT FROM %s
    AND revision = %s AND outcome <> 'restored'
  ORDER BY plan
-"""
-
-REPLICA_IDENTITY = """
-SELECT p.pubname::text, c.relreplident::text
-  FROM pg_catalog.pg_class c
-  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  JOIN pg_catalog.pg_publication_tables pt ON pt.schemaname = n.nspname AND pt.tablename = c.relname
-  JOIN pg_catalog.pg_publication p ON p.pubname = pt.pubname AND p.pubupdate
- WHERE c.oid = %s
-   AND (c.relreplident = 'n'
-        OR c.relreplident = 'd' AND NOT EXISTS (SELECT FROM pg_catalog.pg_index i
-                                                 WHERE i.indrelid = c.oid AND i.indisprimary)
-        OR c.relreplident = 'i' AND NOT EXISTS (SELECT FROM pg_catalog.pg_index i
-                                                 WHERE i.indrelid = c.oid AND i.indisreplident))
- LIMIT 1
 """
 
 # A row of more than a quarter of a page is compressed and then moved into the TOAST table (manual, section 66.2), and a
@@ -97,9 +71,9 @@ def before_resolve(
         PreflightError: any other reason.
     """
     table = _readable(run, key)
-    reasons = [*_shape(run, table, key, policy), *_privileges(run, table, writes=True)]
+    reasons = [*_shape(run, table, key, policy), *_rights(run, table, key), *_space(run)]
     if index is not None:
-        reasons += _index(run, index, table, key)
+        reasons += [*_index(run, index, table, key), *_held_for_ever(run, who_would_block(run.worker, key))]
     if reasons:
         raise refusal(key, reasons)
     reasons += _width(run, table, key)
@@ -122,6 +96,11 @@ def before_resolve(
         )
     if reasons:
         raise refusal(key, reasons)
+    missing = index is not None and index_state(run.worker, index, key).kind != "valid"
+    if work.rows:
+        _tell_of_hidden_replicas(run)
+    if work.rows or missing:
+        run.say(read_need(run.worker, table, key, work.rows, index=missing).line(read_space(run.worker)))
     return table, work
 
 
@@ -141,12 +120,12 @@ def before_index(run: Run, name: str, key: Key, policy: Policy) -> Table:
         PreflightError: every reason why not.
     """
     table = _readable(run, key)
-    reasons = [*_shape(run, table, key, policy), *_privileges(run, table, writes=True)]
-    reasons += _index(run, name, table, key)
+    reasons = [*_shape(run, table, key, policy), *_rights(run, table, key), *_space(run)]
+    blockers = who_would_block(run.worker, key)
+    reasons += [*_index(run, name, table, key), *_held_for_ever(run, blockers)]
     reasons = reasons or _width(run, table, key)
     if reasons:
         raise refusal(key, reasons, INDEX_REFUSED)
-    blockers = who_would_block(run.worker, key)
     if blockers:
         run.say(f"the build will wait up to {run.options.wait_s} s for: {named(blockers)}")
     return table
@@ -161,6 +140,9 @@ def before_drop(run: Run, key: Key) -> None:
         PreflightError: every reason why not.
     """
     table = _table(run, key)
+    reasons = [*missing_on_journal(run.worker, key), *_held_for_ever(run, holders_of(run.worker, key))]
+    if reasons:
+        raise refusal(key, reasons, DROP_REFUSED)
     if not has_journal(run.worker):
         return
     where = key.schema, key.table, list(key.columns), key.where, run.revision
@@ -180,9 +162,10 @@ def before_restore(run: Run, key: Key, plan: str) -> Table:
         PreflightError: any other reason.
     """
     table = _readable(run, key)
-    reasons = _privileges(run, table, writes=True)
+    reasons = _rights(run, table, key)
     if reasons:
         raise refusal(key, reasons)
+    _tell_of_hidden_replicas(run)
     refuse_pruned(run, key, plan)
     refuse_lost_columns(run, key, plan, table)
     if run.options.restore == "strict":
@@ -195,6 +178,35 @@ def before_restore(run: Run, key: Key, plan: str) -> Table:
                 fix="without that option these rows keep their newer values, are listed, and stay in the journal",
             )
     return table
+
+
+def _rights(run: Run, table: Table, key: Key) -> list[str]:
+    return [*missing_rights(run.worker, table), *missing_on_journal(run.worker, key)]
+
+
+def _space(run: Run) -> list[str]:
+    space = read_space(run.worker)
+    if space.usable:
+        return []
+    lacking = f"default_tablespace is {space.name}, in which this role may create neither journal nor index"
+    return [f"{lacking}: GRANT CREATE ON TABLESPACE to it, or ALTER ROLE … RESET default_tablespace"]
+
+
+def _tell_of_hidden_replicas(run: Run) -> None:
+    if run.options.max_lag_s and (hidden := hidden_replicas(run.worker)):
+        those = "1 replica streams, and this role is not shown how late it is"
+        if hidden > 1:
+            those = f"{hidden} replicas stream, and this role is not shown how late they are"
+        run.say(f"note: {those}, so the run does not rest for them: GRANT pg_monitor to it")
+
+
+def _held_for_ever(run: Run, blockers: Sequence[Blocker]) -> list[str]:
+    """The prepared transactions among them that are older than the run may wait: none of these ends by itself."""
+    return [
+        f"{each} holds the table, and never ends by itself; the index waits for it: {each.remedy}"
+        for each in blockers
+        if each.kind == "prepared" and each.age_s is not None and each.age_s >= run.options.wait_s
+    ]
 
 
 def refusal(key: Key, reasons: list[str], what: str = REFUSED) -> PreflightError:
@@ -293,43 +305,10 @@ def _probes(table: Table, key: Key, policy: Policy) -> list[tuple[str, sql.Compo
     source = table.source
     return [
         ("`where`", sql.SQL("SELECT FROM {} WHERE {} LIMIT 0").format(source, live_key(key))),
+        ("`keep`", sql.SQL("SELECT FROM {} WHERE {} LIMIT 0").format(source, kept(Work(table, key, policy, 0, 0)))),
         ("`columns` or `survivor`", sql.SQL("SELECT FROM {} ORDER BY {} LIMIT 0").format(source, order)),
         ("`assign`", sql.SQL("EXPLAIN UPDATE {} SET {} WHERE FALSE").format(source, assignments)),
     ]
-
-
-def _privileges(run: Run, table: Table, *, writes: bool) -> list[str]:
-    row = run.worker.execute(PRIVILEGES, (table.oid,)).fetchone()
-    assert row is not None
-    owner, create, select, update, temporary, journal, made, hidden, user, owner_name = row
-    reasons = []
-    if not owner:
-        reasons.append(f"role {user} does not own the table, which an index needs: run as {owner_name} or a member")
-    if not create:
-        reasons.append(f"role {user} may not create in schema {table.schema}: GRANT CREATE ON SCHEMA to it")
-    if writes and not (select and update):
-        reasons.append(f"role {user} may not SELECT and UPDATE the table: GRANT SELECT, UPDATE to it")
-    if not temporary:
-        reasons.append(f"role {user} may not make temporary tables: GRANT TEMPORARY ON DATABASE to it")
-    if not journal and made:
-        reasons.append(
-            f"role {user} may not create in schema vaccine, where the journal is: "
-            "GRANT USAGE, CREATE ON SCHEMA vaccine to it"
-        )
-    elif not journal:
-        reasons.append(
-            f"role {user} may not make the schema vaccine, where the journal will be: "
-            f"GRANT CREATE ON DATABASE to it, or let another role CREATE SCHEMA vaccine AUTHORIZATION {user}"
-        )
-    if hidden:
-        reasons.append(f"row-level security hides rows from role {user}: run as a role with BYPASSRLS")
-    published = run.worker.execute(REPLICA_IDENTITY, (table.oid,)).fetchone()
-    if published is not None:
-        reasons.append(
-            f"the table is in publication {published[0]} without a replica identity, so that an UPDATE fails (55000): "
-            "ALTER TABLE … REPLICA IDENTITY DEFAULT"
-        )
-    return reasons
 
 
 def _index(run: Run, name: str, table: Table, key: Key) -> list[str]:
@@ -347,9 +326,12 @@ def _index(run: Run, name: str, table: Table, key: Key) -> list[str]:
         run.say(f"note: {children[0]} tables inherit from {key.schema}.{key.table}; an index does not cover their rows")
     if len(name.encode()) > 63:
         reasons.append(f"the index name {name!r} has {len(name.encode())} bytes, PostgreSQL would cut it at 63")
-    from .index import index_state  # noqa: PLC0415  it imports what this module is imported by
-
-    state = index_state(run.worker, name, key)
+    try:
+        try_out(run.worker, key)
+        state = index_state(run.worker, name, key)
+    except (psycopg.ProgrammingError, psycopg.NotSupportedError) as error:
+        told = str(error).strip().splitlines()[0]
+        return [*reasons, f"no such index can be made: {told} ({error.sqlstate})"]
     if state.kind == "other":
         reasons.append(
             f"the name {name} is taken in schema {key.schema}: {state.description}: drop or rename that, or "

@@ -11,6 +11,7 @@ import psycopg
 from psycopg import errors, sql
 from psycopg.pq import TransactionStatus
 
+from .blockers import to_see
 from .errors import LockTimeoutError
 from .options import Options
 
@@ -53,11 +54,12 @@ def with_lock_retries(
     finally:
         if not connection.closed and connection.info.transaction_status == TransactionStatus.IDLE:
             connection.execute("SET lock_timeout = 0")
+    why = (blame() if blame else "") or str(last).strip()
     raise LockTimeoutError(
         f"could not get the lock to {what}: {tries} tries of {timeout_ms} ms each",
-        why=(blame() if blame else "") or str(last).strip(),
+        why=why,
         fix="end the session that holds the lock or wait for it, then run the same command again; "
-        "-x vaccine.lock_timeout_ms and -x vaccine.lock_tries allow longer and more tries",
+        "-x vaccine.lock_timeout_ms and -x vaccine.lock_tries allow longer and more tries" + to_see(why),
     ) from last
 
 

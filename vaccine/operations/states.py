@@ -48,11 +48,20 @@ SELECT c.oid::bigint, c.relkind::text FROM pg_catalog.pg_class c
  WHERE n.nspname = %s AND c.relname = %s
 """
 
-# A REINDEX CONCURRENTLY reports the oid of the copy that it builds.
+# A REINDEX CONCURRENTLY reports the oid of the copy that it builds, and holds a session's lock on the index itself,
+# as on the copy: by that it is told from one of another index. To a role without pg_read_all_stats the report says
+# nothing but the pid; then a lock on the table, which any build would wait for, is all that can be known.
 _BUILDER = """
-SELECT pid FROM pg_catalog.pg_stat_progress_create_index
- WHERE pid <> pg_catalog.pg_backend_pid()
-   AND (index_relid = %(index)s OR relid = %(table)s AND command = 'REINDEX CONCURRENTLY')
+SELECT p.pid
+  FROM pg_catalog.pg_stat_progress_create_index AS p
+ WHERE p.pid <> pg_catalog.pg_backend_pid()
+   AND (p.index_relid = %(index)s
+        OR EXISTS (SELECT FROM pg_catalog.pg_locks AS l
+                    WHERE l.pid = p.pid AND l.locktype = 'relation' AND l.granted
+                      AND l.mode = 'ShareUpdateExclusiveLock'
+                      AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d
+                                         WHERE d.datname = pg_catalog.current_database())
+                      AND (l.relation = %(index)s OR p.index_relid IS NULL AND l.relation = %(table)s)))
 """
 
 _INVALID = """
@@ -61,6 +70,11 @@ SELECT i.relname::text, i.oid::bigint
   JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
  WHERE x.indrelid = %s AND NOT x.indisvalid AND i.relname ~ '_cc(new|old)[0-9]*$'
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index b WHERE b.index_relid = i.oid)
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks l
+                    WHERE l.locktype = 'relation' AND l.relation = i.oid AND l.granted
+                      AND l.mode = 'ShareUpdateExclusiveLock' AND l.pid <> pg_catalog.pg_backend_pid()
+                      AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d
+                                         WHERE d.datname = pg_catalog.current_database()))
  ORDER BY i.relname
 """
 
@@ -138,6 +152,15 @@ def table_oid(connection: psycopg.Connection, key: Key) -> int | None:
     return int(found[0]) if found else None
 
 
+def try_out(connection: psycopg.Connection, key: Key) -> None:
+    """Make the index on an empty copy of the table, and take it back.
+
+    Raises:
+        psycopg.ProgrammingError, psycopg.NotSupportedError: no such index can be made, for the reason that it says.
+    """
+    _wanted(connection, key)
+
+
 def _facts(connection: psycopg.Connection, oid: int) -> tuple[Any, ...] | None:
     return connection.execute(sql.SQL(_FACTS).format(index=sql.Literal(oid))).fetchone()
 
@@ -146,18 +169,29 @@ def _wanted(connection: psycopg.Connection, key: Key) -> tuple[Any, ...]:
     """The definition as it must be, in PostgreSQL's own spelling: of an index on an empty copy of the table."""
     with connection.transaction(force_rollback=True):
         copy = empty_copy(connection, key)
-        connection.execute(index_statement("vaccine_wanted", copy, concurrently=False))
-        mine = sql.SQL("'pg_temp.vaccine_wanted'::pg_catalog.regclass")
-        row = connection.execute(sql.SQL(_FACTS).format(index=mine)).fetchone()
+        connection.execute(index_statement(wanted(key), copy, concurrently=False))
+        row = connection.execute(sql.SQL(_FACTS).format(index=wanted_oid(key))).fetchone()
     assert row is not None
     return tuple(row[_MEANING:])
+
+
+def wanted(key: Key) -> str:
+    """The name of an index on an empty copy: another than the copy's, which has the table's."""
+    return "vaccine_wanted" if key.table != "vaccine_wanted" else "vaccine_wanted_"
+
+
+def wanted_oid(key: Key) -> sql.Composable:
+    """SQL for the oid of that index."""
+    return sql.SQL("'pg_temp.{}'::pg_catalog.regclass").format(sql.SQL(wanted(key)))
 
 
 def empty_copy(connection: psycopg.Connection, key: Key) -> Key:
     """The key on a temporary table with the same columns and nothing else; the caller's transaction rolls it back.
 
-    AS SELECT, not LIKE: LIKE copies NOT NULL, with which PostgreSQL 18 simplifies a predicate.
+    AS SELECT, not LIKE: LIKE copies NOT NULL, with which PostgreSQL 18 simplifies a predicate. A temporary table of
+    ours that is in the way, when the user's has the same name, is there again after the rollback.
     """
+    connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier("pg_temp", key.table)))
     connection.execute(
         sql.SQL("CREATE TEMPORARY TABLE {} AS SELECT * FROM {} WITH NO DATA").format(
             sql.Identifier(key.table), key.relation

@@ -10,6 +10,7 @@ from psycopg.rows import class_row
 
 from vaccine.errors import UsageError
 from vaccine.finding import Assignment, Finding
+from vaccine.operations.disk import read_space
 from vaccine.plan import Vaccination
 from vaccine.planner import afterwards, steps
 from vaccine.planner.estimate import Sizes, estimate
@@ -17,6 +18,7 @@ from vaccine.planner.fingerprint import fingerprint
 from vaccine.planner.groups import Counted, Selection, count_groups, read_groups, stays_live, without_direction
 from vaccine.planner.hazards import Session, Situation, hazards
 from vaccine.planner.naming import index_name
+from vaccine.planner.order import random_order, stamped_order
 from vaccine.planner.request import Choices, refuse_bad_sql, refuse_unknown_columns
 from vaccine.planner.target import Target, name_taken, read_target, refuse_unreadable
 from vaccine.sql import query
@@ -61,7 +63,7 @@ def build(connection: psycopg.Connection, finding: Finding, choices: Choices, gr
         up=(),
         down=(),
         hazards=hazards(situation),
-        estimate=estimate(target, counted, _sizes(connection, target, selection, finding)),
+        estimate=estimate(target, counted, _sizes(connection, target, selection, finding), read_space(connection).name),
         afterwards=(),
         fingerprint=fingerprint(target, counted),
     )
@@ -149,6 +151,8 @@ def _situation(
         wide_keys=_wide_keys(connection, target, selection),
         open_columns=_open_columns(connection, target, selection),
         sessions=sessions,
+        stamped=stamped_order(connection, target, selection.survivor) if counted.excess_rows else None,
+        random=random_order(connection, target, selection) if counted.excess_rows else (),
         in_recovery=bool(recovery and recovery[0]),
     )
 

@@ -71,6 +71,14 @@ WARNING = {
         "resolving a row is an UPDATE: it fires {triggers}",
         "see what they do; on the way back they are silenced where the role may, else what they stamp is reported",
     ),
+    "stamped-order": (
+        "{trigger} may stamp {column} on UPDATE, which this role cannot silence: after an undo other rows may survive",
+        "choose another --survivor, or downgrade as a role that may SET session_replication_role (GRANT SET, from 15)",
+    ),
+    "random-order": (
+        "the survivor order rests on {columns} alone, whose values are random: which row of a group stays is chance",
+        "choose by something that means more with --survivor, or row by row with --keep",
+    ),
     "references": (
         "{count} foreign key(s) point here: rows that refer to a resolved row go on referring to it",
         "nothing is moved or deleted; repoint them in the application if it follows such references",

@@ -39,6 +39,8 @@ class Situation:
     wide_keys: int
     open_columns: tuple[str, ...]  # nullable key columns that the predicate does not exclude
     sessions: tuple[Session, ...]
+    stamped: tuple[str, str] | None = None  # a trigger, and the column of the survivor order that it may stamp
+    random: tuple[str, ...] = ()  # the columns of a survivor order that is chance
     in_recovery: bool = False
 
 
@@ -111,6 +113,10 @@ def _rows(of: Situation) -> Iterator[Hazard]:
     firing = [trigger.name for trigger in of.target.triggers if trigger.on_update and trigger.enabled in {"O", "A"}]
     if firing:
         yield hazard("triggers", triggers=", ".join(firing))
+    if of.stamped:
+        yield hazard("stamped-order", trigger=of.stamped[0], column=of.stamped[1])
+    if of.random:
+        yield hazard("random-order", columns=", ".join(of.random))
     if of.target.inbound_foreign_keys:
         yield hazard("references", count=of.target.inbound_foreign_keys)
     if of.target.published:
