@@ -22,7 +22,17 @@ WORDS = """
 t w o b a n x g s j k i l p place pairs sides values new old changed held twice found ranked images left_over same
 vaccine_n vaccine_p0 vaccine_s0 vaccine_k0 vaccine_pair vaccine_excess vaccine_place vaccine_kept vaccine_batch
 vaccine_row vaccine_image skipped live places primary_key survivor after before number status_ source
+vaccine_p_ctid vaccine_p_xmin vaccine_s_ctid vaccine_s_xmin vaccine_c0 vaccine_ctid r v rows last first batch
 """
+CTES = (
+    "vaccine number",
+    "vaccine locked",
+    "vaccine changed",
+    "vaccine after",
+    "vaccine row",
+    "vaccine same",
+    "vaccine sides",
+)
 OURS = WORDS.split()
 
 
@@ -75,7 +85,17 @@ CASES = {
         f"a table named {name}": Case(
             PLAIN.replace("issues", f'"{name}"'), table=name, where=f"\"{name}\".status = 'open'"
         )
-        for name in ("vaccine_work", "vaccine_skipped", "vaccine_wanted", "vaccine_wide", "pairs", "t", "new", "found")
+        for name in (
+            *CTES,
+            "vaccine_work",
+            "vaccine_left",
+            "vaccine_wanted",
+            "vaccine_wide",
+            "pairs",
+            "t",
+            "new",
+            "found",
+        )
     },
     "names of 63 bytes": Case(
         PLAIN.replace("issues", f'"{LONG}"').replace("hash", f'"{LONG}"'),

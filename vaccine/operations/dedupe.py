@@ -23,7 +23,7 @@ from .journal import Images, already_resolved, ensure_images, ensure_journal
 from .key import Key, Policy, raw
 from .pace import Pace, Throttle
 from .recheck import Recheck, numbers, undone
-from .resolve_batch import BatchStatement, changes_late
+from .resolve_batch import BatchStatement, changes_late, prepared_name
 from .retry import Result, pause, with_lock_retries
 from .run import Run
 from .table import Table
@@ -93,19 +93,21 @@ class Resolver:
     work: Work
     images: Images
     done: Resolved
+    one: sql.Identifier | None = None
+    again: sql.Identifier | None = None
 
     def run_all(self) -> int:
         """Batch after batch, then the rows that changed or that others held. Returns how many rows were resolved."""
         worker, throttle = self.run.worker, Throttle(self.run)
         worker.execute(sql.SQL("CREATE TEMPORARY TABLE IF NOT EXISTS vaccine_left (n integer PRIMARY KEY)"))
         worker.execute(sql.SQL("TRUNCATE {}").format(LEFT))
-        late = self.prepare()
+        self.prepare()
         pace = Pace(self.run.options.batch_ms)
         resolved = position = 0
         while position < self.work.rows:
             last = min(position + pace.rows, self.work.rows)
             held: list[float] = []
-            resolved += self._with_retries(partial(self.batch, position, last, held, late=late))
+            resolved += self._with_retries(partial(self.batch, position, last, held))
             pace.learn(last - position, held[-1])
             position = last
             throttle.rest()
@@ -113,17 +115,17 @@ class Resolver:
         resolved += self._left(throttle, Pace(self.run.options.batch_ms), skip=True)
         return resolved + self._left(throttle, None, skip=False)
 
-    def prepare(self) -> bool:
-        """Prepare the statement of a batch; True when new images are to be read again at the end of each."""
+    def prepare(self) -> None:
+        """Prepare the statement of a batch, and the one that reads new images again where something changes late."""
         worker = self.run.worker
-        late = changes_late(worker, self.work.table.oid)
-        worker.execute("DEALLOCATE ALL")  # of an earlier pass, whose work table is gone
-        one = BatchStatement(self.work, self.images, self.run.revision, late)
+        one = BatchStatement(self.work, self.images, self.run.revision, changes_late(worker, self.work.table.oid))
         first, second = raw("$1"), raw("$2")
-        worker.execute(raw("PREPARE vaccine_batch (integer, integer) AS ") + one.statement(first, second))
-        if late:
-            worker.execute(raw("PREPARE vaccine_reread (bigint) AS ") + one.reread(first))
-        return late
+        self.one = prepared_name("vaccine_batch")
+        prepare = sql.SQL("PREPARE {} (integer, integer) AS ").format(self.one)
+        worker.execute(prepare + one.statement(first, second))
+        if one.late:
+            self.again = prepared_name("vaccine_reread")
+            worker.execute(sql.SQL("PREPARE {} (bigint) AS ").format(self.again) + one.reread(first))
 
     def statements(self, rows: int) -> tuple[tuple[str, sql.Composable], ...]:
         """The statements of one batch in their order, for a dry run: what each is for, and its SQL."""
@@ -134,7 +136,7 @@ class Resolver:
         reread = (("write the new images", one.reread(sql.Literal(1))),) if late else ()
         return ((what, whole), *reread)
 
-    def batch(self, after: int, last: int, held: list[float], *, late: bool) -> int:
+    def batch(self, after: int, last: int, held: list[float]) -> int:
         """Resolve the work rows `after` < n <= `last` that are as they were found; `held` gets the ms of its locks.
 
         Raises:
@@ -144,12 +146,13 @@ class Resolver:
         with worker.pipeline(), worker.transaction():
             worker.execute(batch_settings(self.run))
             started = time.monotonic()
-            statement = sql.SQL("EXECUTE vaccine_batch ({}, {})").format(sql.Literal(after), sql.Literal(last))
-            row = worker.execute(statement).fetchone()
+            arguments = sql.Literal(after), sql.Literal(last)
+            assert self.one is not None
+            row = worker.execute(sql.SQL("EXECUTE {} ({}, {})").format(self.one, *arguments)).fetchone()
             assert row is not None
             number, locked, changed, found, live, places = row
-            if late and locked:
-                found, live = self._reread(number)
+            if self.again and locked:
+                found, live = self._reread(self.again, number)
             if locked and (changed, found, live) != (locked, locked, 0):
                 raise undone(self.work, locked, changed, found, live)
             if locked < last - after:
@@ -158,10 +161,10 @@ class Resolver:
         self.done.batches += bool(locked)
         return int(locked)
 
-    def _reread(self, number: int) -> tuple[int, int]:
+    def _reread(self, again: sql.Identifier, number: int) -> tuple[int, int]:
         worker = self.run.worker
         worker.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        row = worker.execute(sql.SQL("EXECUTE vaccine_reread ({})").format(sql.Literal(number))).fetchone()
+        row = worker.execute(sql.SQL("EXECUTE {} ({})").format(again, sql.Literal(number))).fetchone()
         assert row is not None
         return row[0], row[1]
 

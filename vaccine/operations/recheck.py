@@ -87,7 +87,7 @@ class Recheck:
                     side.format(flag=sql.SQL("FALSE"), columns=names(work.survivor), **fill),
                 ]
             ),
-            alias=sql.Identifier("vaccine sides"),
+            alias=table.alias("vaccine sides"),
             at=names(at),
             source=table.source,
             join=join,

@@ -13,6 +13,7 @@ whose `xmin` is another, so that it is left (manual, section 13.2.1).
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import psycopg
@@ -23,9 +24,8 @@ from .key import names, value
 from .table import equal
 from .work import WORK, Work, live_key
 
-NUMBER, LOCKED, CHANGED, AFTER, ROW = (
-    sql.Identifier(name)
-    for name in ("vaccine number", "vaccine locked", "vaccine changed", "vaccine after", "vaccine row")
+NUMBER, LOCKED, CHANGED, AFTER = (
+    sql.Identifier(name) for name in ("vaccine number", "vaccine locked", "vaccine changed", "vaccine after")
 )
 
 # What changes a row once its UPDATE has returned: AFTER triggers, rules, and foreign keys that lead back.
@@ -37,6 +37,14 @@ SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger t
     OR EXISTS (SELECT FROM pg_catalog.pg_constraint c
                 WHERE c.contype = 'f' AND c.confrelid = %(table)s AND c.confupdtype IN ('c', 'n', 'd'))
 """
+
+
+_count = itertools.count(1)
+
+
+def prepared_name(of: str) -> sql.Identifier:
+    """A new name for a prepared statement: an earlier one of the session may still stand, over tables that are gone."""
+    return sql.Identifier(f"{of}_{next(_count)}")
 
 
 def changes_late(connection: psycopg.Connection, table: int) -> bool:
@@ -130,7 +138,7 @@ class BatchStatement:
             "WHERE w.{n} > {after} AND w.{n} <= {last}\nORDER BY w.{n} FOR NO KEY UPDATE OF t SKIP LOCKED) AS {row}"
         ).format(
             place=self._place,
-            row=ROW,
+            row=self._row,
             found=names((work.number, *work.excess, *work.survivor), "w"),
             ctid=excess_ctid,
             xmin=excess_xmin,
@@ -170,7 +178,7 @@ class BatchStatement:
         ]
         new = [sql.SQL("{}.{}").format(table.relation, sql.Identifier(name)) for name in table.names]
         same = [
-            sql.SQL("{}.{} = {}.{}").format(table.relation, sql.Identifier(name), ROW, sql.Identifier(own))
+            sql.SQL("{}.{} = {}.{}").format(table.relation, sql.Identifier(name), self._row, sql.Identifier(own))
             for name, own in zip(table.primary_key, work.excess, strict=True)
         ]
         return sql.SQL(
@@ -183,7 +191,7 @@ class BatchStatement:
             excess=names(work.excess),
             ctid=sql.Identifier(work.seen[0]),
             locked=LOCKED,
-            row=ROW,
+            row=self._row,
             relation=table.relation,
             same=sql.SQL(" AND ").join(same),
             new=sql.SQL(", ").join(new),
@@ -215,6 +223,10 @@ class BatchStatement:
     @property
     def _n(self) -> sql.Identifier:
         return sql.Identifier(self.work.number)
+
+    @property
+    def _row(self) -> sql.Identifier:
+        return self.work.table.alias("vaccine row")
 
     @property
     def _place(self) -> sql.Identifier:

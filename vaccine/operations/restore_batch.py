@@ -16,10 +16,11 @@ from psycopg import sql
 
 from .journal import Images
 from .key import names, raw
+from .resolve_batch import prepared_name
 from .run import Run
 from .table import Table, equal
 
-SAME, RESTORED, ROW = (sql.Identifier(name) for name in ("vaccine same", "vaccine restored", "vaccine row"))
+SAME, RESTORED = sql.Identifier("vaccine same"), sql.Identifier("vaccine restored")
 LOOKED_AT = 100  # rows that tell which columns to set
 
 MEDDLES = """
@@ -38,6 +39,7 @@ class Prepared:
     run: Run
     images: Images | None = None
     columns: list[str] = field(default_factory=list)
+    name: sql.Identifier | None = None
 
     def serves(self, images: Images, batch: int) -> bool:
         """Whether the batch can go this way; prepares the statement where it does not stand yet."""
@@ -45,16 +47,19 @@ class Prepared:
             self.images = images
             self.columns = [] if _meddles(self.run.worker, images.table) else _differing(self.run.worker, images, batch)
             if self.columns:
-                self.run.worker.execute("DEALLOCATE ALL")
+                self.name = prepared_name("vaccine_restore")
                 arguments = [raw(f"${number}") for number in (1, 2, 3)]
                 statement = restore_statement(images, self.columns, *arguments)
-                self.run.worker.execute(raw("PREPARE vaccine_restore (bigint, integer, integer) AS ") + statement)
+                prepare = sql.SQL("PREPARE {} (bigint, integer, integer) AS ").format(self.name)
+                self.run.worker.execute(prepare + statement)
         return bool(self.columns)
 
     def execute(self, batch: int, after: int, last: int) -> tuple[int, list[int]]:
         """Restore the places `after` < n <= `last`: how many rows were, and the places that are left."""
         arguments = map(sql.Literal, (batch, after, last))
-        row = self.run.worker.execute(sql.SQL("EXECUTE vaccine_restore ({}, {}, {})").format(*arguments)).fetchone()
+        assert self.name is not None
+        statement = sql.SQL("EXECUTE {} ({}, {}, {})").format(self.name, *arguments)
+        row = self.run.worker.execute(statement).fetchone()
         assert row is not None
         return row[0], list(row[1])
 
@@ -64,12 +69,13 @@ def restore_statement(
 ) -> sql.Composed:
     """The statement; `columns` are those that it sets. It returns how many rows it restored, and the places left."""
     table = images.table
+    row = table.alias("vaccine row")
     own = [table.free(f"vaccine_c{number}") for number, _ in enumerate(columns)]
     keys = tuple(table.free(f"vaccine_p{number}") for number, _ in enumerate(table.primary_key))
     fill = {
         "place": sql.Identifier(images.meta[1]), "number": images.batch, "image": sql.Identifier(images.meta[2]),
         "images": images.relation, "source": table.source, "relation": table.relation, "batch": batch, "after": after,
-        "last": last, "same": SAME, "restored": RESTORED, "row": ROW, "keys": names(keys),
+        "last": last, "same": SAME, "restored": RESTORED, "row": row, "keys": names(keys),
         "ctid": sql.Identifier(table.free("vaccine_ctid")),
     }  # fmt: skip
     found = [
@@ -80,11 +86,11 @@ def restore_statement(
         for c, k in zip(table.primary_key, keys, strict=True)
     ]
     sets = [
-        sql.SQL("{} = {}.{}").format(sql.Identifier(c), ROW, sql.Identifier(o))
+        sql.SQL("{} = {}.{}").format(sql.Identifier(c), row, sql.Identifier(o))
         for c, o in zip(columns, own, strict=True)
     ]
     by_key = [
-        sql.SQL("{}.{} = {}.{}").format(table.relation, sql.Identifier(c), ROW, sql.Identifier(k))
+        sql.SQL("{}.{} = {}.{}").format(table.relation, sql.Identifier(c), row, sql.Identifier(k))
         for c, k in zip(table.primary_key, keys, strict=True)
     ]
     others = [name for name in table.compared if name not in columns]

@@ -68,6 +68,10 @@ class Table:
             name += "_"
         return name
 
+    def alias(self, name: str) -> sql.Identifier:
+        """`name` as an alias that is not the table's own name, by which a statement knows the table."""
+        return sql.Identifier(name + "_" if name == self.name else name)
+
 
 TABLE = """
 SELECT c.oid, c.relkind::text,
