@@ -84,8 +84,7 @@ def with_driver(environment: Environment, driver: str) -> None:
     ini.write_text(ini.read_text().replace("postgresql+psycopg://", f"postgresql+{driver}://"))
 
 
-@pytest.mark.parametrize("how", ["SET ROLE", "SET SESSION AUTHORIZATION"])
-@pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
+@pytest.mark.parametrize(("how", "driver"), [("SET ROLE", "psycopg2"), ("SET SESSION AUTHORIZATION", "psycopg")])
 def test_the_role_that_env_py_sets_is_ours_too(
     database: str, connection: psycopg.Connection, tmp_path: Path, how: str, driver: str
 ) -> None:
@@ -107,7 +106,6 @@ def test_the_role_that_env_py_sets_is_ours_too(
         gone(connection, role)
 
 
-@pytest.mark.every_version
 def test_a_psycopg2_connection_leads_to_the_same_server(
     database: str, connection: psycopg.Connection, tmp_path: Path
 ) -> None:
@@ -174,7 +172,6 @@ ODD = {
 }
 
 
-@pytest.mark.every_version
 def test_odd_defaults_of_the_role_do_not_matter(database: str, connection: psycopg.Connection, tmp_path: Path) -> None:
     connection.execute(TABLE)
     role = keeper(connection, login=True)
@@ -196,9 +193,8 @@ def test_odd_defaults_of_the_role_do_not_matter(database: str, connection: psyco
         gone(connection, role)
 
 
-@pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
 def test_alembics_session_outlives_the_roles_idle_timeout(
-    database: str, connection: psycopg.Connection, tmp_path: Path, driver: str
+    database: str, connection: psycopg.Connection, tmp_path: Path
 ) -> None:
     connection.execute(TABLE)
     environment = plain(
@@ -206,7 +202,6 @@ def test_alembics_session_outlives_the_roles_idle_timeout(
         database,
         before="connection.exec_driver_sql(\"SET idle_session_timeout = '1s'\"); connection.commit()",
     )
-    with_driver(environment, driver)
     with snapshot(database):
         started = environment.start("upgrade", "head")
         until = time.monotonic() + 30

@@ -78,7 +78,6 @@ CREATE TRIGGER end_it AFTER UPDATE ON issues FOR EACH STATEMENT EXECUTE FUNCTION
 """
 
 
-@pytest.mark.every_version
 def test_a_run_whose_lock_is_lost_in_the_midst_of_batches_stops(
     database: str, connection: psycopg.Connection, tmp_path: Path
 ) -> None:

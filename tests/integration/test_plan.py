@@ -175,6 +175,20 @@ def test_the_plan_writes_nothing_and_needs_only_select(shell: Shell, connection:
         connection.execute("DROP OWNED BY reader; DROP ROLE reader")
 
 
+def test_a_prepared_transaction_on_the_table_is_named(shell: Shell, connection: psycopg.Connection) -> None:
+    gid = f"it's {{x}} {connection.info.dbname}"
+    named = psycopg.sql.Literal(gid).as_string(connection)
+    connection.execute("BEGIN; INSERT INTO issues VALUES (9, 'z', 'open')")
+    connection.execute(f"PREPARE TRANSACTION {named}")
+    try:
+        planned = plan_of(shell, "issues.hash", *LIVE, *RETIRE)
+        (found,) = [each for each in planned["hazards"] if each["code"] == "prepared"]  # type: ignore[attr-defined]
+        assert f"ROLLBACK PREPARED {named}" in found["fix"]
+        assert "never ends by itself" in found["text"]
+    finally:
+        connection.execute(f"ROLLBACK PREPARED {named}")
+
+
 def test_the_paths_alone_go_to_stdout(shell: Shell) -> None:
     plan_of(shell, "issues.hash", *LIVE, *RETIRE)
     shell.vaccine("init")

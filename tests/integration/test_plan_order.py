@@ -10,7 +10,9 @@ import psycopg
 import pytest
 
 from tests.commands import Shell
-from vaccine.planner.order import Stamper, ordering_columns
+from vaccine.planner.groups import Selection
+from vaccine.planner.order import Stamper, ordering_columns, random_order, stamped_order
+from vaccine.planner.target import read_target
 
 TABLE = """
 CREATE TABLE issues (id int PRIMARY KEY, hash text, status text, "Seen at" timestamptz, note text);
@@ -43,7 +45,6 @@ def codes(shell: Shell, *arguments: str, **words: str) -> dict[str, str]:
     return {each["code"]: each["text"] for each in only["hazards"]}
 
 
-@pytest.mark.every_version
 def test_the_hazard_tells_of_the_other_survivor_that_there_is(
     tmp_path: Path, database: str, connection: psycopg.Connection, keeper: str
 ) -> None:
@@ -63,44 +64,47 @@ def test_the_hazard_tells_of_the_other_survivor_that_there_is(
 
 
 def test_no_such_hazard_where_the_role_may_silence_the_trigger_or_the_order_does_not_read_it(
-    tmp_path: Path, database: str, connection: psycopg.Connection, keeper: str
+    database: str, connection: psycopg.Connection, keeper: str
 ) -> None:
-    shell = Shell(tmp_path, database)
-    weak = database.replace("postgres@", f"{keeper}@")
-    assert "stamped-order" not in codes(shell, *BY_STAMP)
-    assert "stamped-order" not in codes(shell, "--survivor", "id DESC", url=weak)
-    assert "stamped-order" in codes(shell, *BY_STAMP, url=weak)
-    connection.execute("ALTER TABLE issues ENABLE ALWAYS TRIGGER stamps")
-    assert "stamped-order" in codes(shell, *BY_STAMP)
-    connection.execute("ALTER TABLE issues DISABLE TRIGGER stamps")
-    assert "stamped-order" not in codes(shell, *BY_STAMP, url=weak)
+    target = read_target(connection, "public", "issues")
+    stamps = ("stamps", "Seen at")
+    by_stamp = ['"Seen at" DESC', "id DESC"]
+    with psycopg.connect(database.replace("postgres@", f"{keeper}@"), autocommit=True) as weak:
+        assert stamped_order(weak, target, by_stamp) == stamps
+        assert stamped_order(weak, target, ["id DESC"]) is None
+        assert stamped_order(connection, target, by_stamp) is None
+        connection.execute("ALTER TABLE issues ENABLE ALWAYS TRIGGER stamps")
+        assert stamped_order(connection, target, by_stamp) == stamps
+        connection.execute("ALTER TABLE issues DISABLE TRIGGER stamps")
+        assert stamped_order(weak, target, by_stamp) is None
 
 
 @pytest.mark.parametrize(
     ("kind", "value", "order", "random"),
     [
-        ("uuid", "gen_random_uuid()", [], True),
-        ("text", "gen_random_uuid()::text", [], True),
-        ("text", "md5(n::text)", [], True),
-        ("uuid", "('018f3a5c-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid", [], False),
-        ("uuid", "gen_random_uuid()", ["--survivor", "made"], False),
-        ("text", "'ISS-' || n", [], False),
-        ("bigint", "n", [], False),
+        ("uuid", "gen_random_uuid()", ["id DESC"], True),
+        ("text", "gen_random_uuid()::text", ["id DESC"], True),
+        ("text", "md5(n::text)", ["id DESC"], True),
+        ("uuid", "('018f3a5c-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid", ["id"], False),
+        ("uuid", "gen_random_uuid()", ["made DESC", "id DESC"], False),
+        ("text", "'ISS-' || n", ["id"], False),
+        ("bigint", "n", ["id DESC NULLS LAST"], False),
     ],
 )
 def test_an_order_of_random_keys_alone_is_said(
-    tmp_path: Path,
-    database: str,
-    connection: psycopg.Connection,
-    kind: str,
-    value: str,
-    order: list[str],
-    random: bool,
+    connection: psycopg.Connection, kind: str, value: str, order: list[str], random: bool
 ) -> None:
     connection.execute(f"CREATE TABLE issues (id {kind} PRIMARY KEY, hash text, status text, made int)")
     connection.execute(f"INSERT INTO issues SELECT {value}, 'a', 'open', n FROM generate_series(1, 5) AS n")
-    told = codes(Shell(tmp_path, database), *(order or ("--survivor", "id")))
-    assert ("random-order" in told) is random
+    target = read_target(connection, "public", "issues")
+    of = Selection("public", "issues", ("hash",), "status = 'open'", ("id",), tuple(order))
+    assert random_order(connection, target, of) == (("id",) if random else ())
+
+
+def test_a_plan_says_that_the_order_is_chance(tmp_path: Path, database: str, connection: psycopg.Connection) -> None:
+    connection.execute("CREATE TABLE issues (id uuid PRIMARY KEY, hash text, status text)")
+    connection.execute("INSERT INTO issues SELECT gen_random_uuid(), 'a', 'open' FROM generate_series(1, 5)")
+    assert "random" in codes(Shell(tmp_path, database))["random-order"]
 
 
 def test_a_trigger_that_only_reads_the_column_is_no_stamper() -> None:

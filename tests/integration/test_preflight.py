@@ -248,7 +248,6 @@ def test_a_downgrade_behind_a_prepared_transaction_is_refused_before_its_drop(
     made.alembic("downgrade", "base")
 
 
-@pytest.mark.every_version
 def test_a_journal_that_another_role_has_made(tmp_path: Path, database: str, connection: psycopg.Connection) -> None:
     role = f"second_{connection.info.dbname}"
     connection.execute(f"CREATE ROLE {role} LOGIN; GRANT ALL ON SCHEMA public TO {role}")

@@ -10,7 +10,9 @@ from psycopg.rows import class_row
 
 from vaccine.errors import UsageError
 from vaccine.finding import Assignment, Finding
+from vaccine.operations.blockers import holders_of
 from vaccine.operations.disk import read_space
+from vaccine.operations.key import Key
 from vaccine.plan import Vaccination
 from vaccine.planner import afterwards, steps
 from vaccine.planner.estimate import Sizes, estimate
@@ -151,10 +153,16 @@ def _situation(
         wide_keys=_wide_keys(connection, target, selection),
         open_columns=_open_columns(connection, target, selection),
         sessions=sessions,
+        prepared=_prepared(connection, target),
         stamped=stamped_order(connection, target, selection.survivor) if counted.excess_rows else None,
         random=random_order(connection, target, selection) if counted.excess_rows else (),
         in_recovery=bool(recovery and recovery[0]),
     )
+
+
+def _prepared(connection: psycopg.Connection, target: Target) -> tuple[tuple[str, str], ...]:
+    holders = holders_of(connection, Key(target.schema, target.table, (), None))
+    return tuple((str(each), each.remedy) for each in holders if each.kind == "prepared")
 
 
 def _stays_live(connection: psycopg.Connection, of: Selection, assign: Assignment) -> bool:

@@ -88,6 +88,10 @@ WARNING = {
         "pid {pid} ({application}, {username}, {state}) {why} for {age:.0f} s: the index build would wait for it",
         "let it end, or end it, before the upgrade",
     ),
+    "prepared": (
+        "{what} holds the table and never ends by itself: the upgrade is refused once it is older than vaccine.wait_s",
+        "{remedy}, in this database",
+    ),
     "writer-fails": (
         "{place} ({name}) will fail once the index is there: {verdict}; {reasons}",
         "ship its fix first: vaccine writers {folder} prints it",

@@ -41,6 +41,7 @@ class Situation:
     sessions: tuple[Session, ...]
     stamped: tuple[str, str] | None = None  # a trigger, and the column of the survivor order that it may stamp
     random: tuple[str, ...] = ()  # the columns of a survivor order that is chance
+    prepared: tuple[tuple[str, str], ...] = ()  # prepared transactions on the table, and what ends each
     in_recovery: bool = False
 
 
@@ -124,6 +125,8 @@ def _rows(of: Situation) -> Iterator[Hazard]:
 
 
 def _sessions(of: Situation) -> Iterator[Hazard]:
+    for what, remedy in of.prepared:
+        yield hazard("prepared", what=what, remedy=remedy)
     for each in of.sessions:
         why = "has written the table and not committed" if each.wrote else "holds a snapshot"
         yield hazard(
