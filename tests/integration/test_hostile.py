@@ -65,7 +65,9 @@ class Case:
         }
 
     def rows(self, connection: psycopg.Connection) -> list[tuple[Any, ...]]:
-        query = sql.SQL("SELECT r::text FROM ONLY {} AS r ORDER BY 1").format(sql.Identifier(self.schema, self.table))
+        query = sql.SQL('SELECT "a row"::text FROM ONLY {} AS "a row" ORDER BY 1').format(
+            sql.Identifier(self.schema, self.table)
+        )
         return connection.execute(query).fetchall()
 
 

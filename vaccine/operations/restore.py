@@ -18,7 +18,7 @@ import psycopg
 from .dedupe import batch_settings, with_row_retries
 from .journal import Images, has_journal, open_images
 from .key import Key
-from .pace import FIRST_ROWS, Pace, Throttle
+from .pace import Pace, Throttle
 from .restore_batch import Prepared
 from .restore_rows import RestoreRows
 from .run import Run
@@ -129,8 +129,8 @@ class Restorer:
     batch: int
     row_count: int
     cursor: int
-    skipped: list[int] = field(default_factory=list)
-    pace: Pace = field(default_factory=lambda: Pace(FIRST_ROWS))
+    skipped: list[int]
+    pace: Pace
 
     def run_all(self, done: Restored, prepared: Prepared, throttle: Throttle) -> None:
         """Stretch after stretch, then the rows that are left: in batches, and those that others hold one by one."""
