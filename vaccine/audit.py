@@ -10,7 +10,7 @@ import psycopg
 
 from vaccine.catalog import Catalog, Table
 from vaccine.finding import Finding, Priority, Writer
-from vaccine.keys import SHOWN_AT, CandidateKey, candidate_keys, hints_from_functions
+from vaccine.keys import SHOWN_AT, CandidateKey, candidate_keys
 from vaccine.lifecycle import Override
 from vaccine.measure import Limits, Measured, Scene, measure, structure_only
 from vaccine.observed import Writers, filled_by_trigger, observe
@@ -19,8 +19,9 @@ from vaccine.priority import Facts, is_log, judge
 from vaccine.reader import Reader, question
 from vaccine.reflect import reflect
 from vaccine.report.details import details
-from vaccine.selection import candidates, chosen_tables, named_table
+from vaccine.selection import candidates, chosen_tables, hints, named_table
 from vaccine.settings import AuditSettings
+from vaccine.statements import read_statements
 from vaccine.workers import Progress, in_parallel
 
 __all__ = ["Audit", "AuditSettings", "InvalidIndex", "audit_key", "key_text", "run_audit"]
@@ -65,12 +66,13 @@ def run_audit(connection: psycopg.Connection, settings: AuditSettings) -> Audit:
     """
     reader = Reader(connection)
     catalog = chosen_tables(reflect(reader, with_frameworks=settings.with_frameworks), settings)
-    writers, unknowns = observe(reader, catalog)
+    statements = read_statements(reader, catalog)
+    writers, unknowns = observe(reader, catalog, statements)
     writers = _with_source(catalog, writers, settings)
     invalid = _invalid_indexes(reader, catalog)
-    by_table = candidates(catalog, settings)
+    by_table = candidates(catalog, settings, statements)
     scenes = _scenes(catalog, by_table, settings)
-    measured, statements = _measured(reader, scenes, settings)
+    measured, elsewhere = _measured(reader, scenes, settings)
     found = [
         _finding(scene.table, key, result, writers, settings)
         for scene, results in zip(scenes, measured, strict=True)
@@ -81,7 +83,7 @@ def run_audit(connection: psycopg.Connection, settings: AuditSettings) -> Audit:
     return Audit(
         catalog=catalog,
         findings=tuple(sorted(found, key=_rank)),
-        statements_run=reader.statements + statements,
+        statements_run=reader.statements + elsewhere,
         tables_audited=sum(table.partition_of is None for table in catalog.tables),
         unknowns=unknowns,
         invalid_indexes=invalid,
@@ -113,13 +115,13 @@ def audit_key(
     found = named_table(catalog, table, columns)
     spot = (*table, tuple(columns))
     candidate = CandidateKey(*spot, None, SHOWN_AT, ("named by the user",))
-    hints = hints_from_functions(catalog.functions, catalog)
-    known = (key for key in candidate_keys(catalog, hints) if (key.schema, key.table, key.columns) == spot)
-    candidate = next(known, candidate)
+    statements = read_statements(reader, catalog)
+    keys = candidate_keys(catalog, hints(catalog, statements))
+    candidate = next((key for key in keys if (key.schema, key.table, key.columns) == spot), candidate)
     overrides = dict(settings.overrides)
     if predicate is not None:
         overrides[spot] = replace(overrides.get(spot, Override()), predicate=predicate)
-    writers = _with_source(catalog, observe(reader, catalog)[0], settings)
+    writers = _with_source(catalog, observe(reader, catalog, statements)[0], settings)
     limits = Limits(table_s=settings.table_s)
     scene = Scene(catalog, found, (candidate,), {spot[2]: overrides.get(spot)}, limits)
     return _finding(found, candidate, measure(reader, scene)[0], writers, settings)

@@ -133,6 +133,14 @@ class Catalog:
         return {(table.schema, table.name): table for table in self.tables}
 
     @cached_property
+    def places(self) -> dict[str, list[tuple[str, str]]]:
+        """The (schema, name) of every table, by its bare name."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        for table in self.tables:
+            found.setdefault(table.name, []).append((table.schema, table.name))
+        return found
+
+    @cached_property
     def partitions(self) -> dict[tuple[str, str], list[Table]]:
         """The direct partitions of each partitioned table, by its (schema, name)."""
         found: dict[tuple[str, str], list[Table]] = {}
@@ -169,6 +177,14 @@ class Function:
     language: str
     body: str
     trigger: bool = False  # returns trigger
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement as pg_stat_statements keeps it: its text, constants as $1, and how often it ran."""
+
+    text: str
+    calls: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,11 @@ from fnmatch import fnmatchcase
 
 from vaccine.catalog import Catalog, Table
 from vaccine.errors import UnknownKeyError
-from vaccine.keys import CandidateKey, candidate_keys, hints_from_functions
+from vaccine.keys import CandidateKey, KeyHint, candidate_keys, hints_from_functions, hints_from_statements
 from vaccine.measure import LARGE_ROWS
 from vaccine.predicate import parse, render
 from vaccine.settings import AuditSettings
+from vaccine.statements import Statements
 
 CONSIDERED_AT = 0.05  # weaker candidates than this are not even counted
 MEANT_SCORE = 0.9  # of a key that somebody began to build a unique index for
@@ -67,14 +68,22 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def candidates(catalog: Catalog, settings: AuditSettings) -> dict[tuple[str, str], list[CandidateKey]]:
+def hints(catalog: Catalog, statements: Statements) -> tuple[KeyHint, ...]:
+    """What functions and applications look rows up by before they insert."""
+    seen = hints_from_statements((*statements.inserts, *statements.lookups), catalog)
+    return (*hints_from_functions(catalog.functions, catalog), *seen)
+
+
+def candidates(
+    catalog: Catalog, settings: AuditSettings, statements: Statements
+) -> dict[tuple[str, str], list[CandidateKey]]:
     """The candidate keys by table: those that score, those a person spoke of, and those an INVALID index was for.
 
     Where rows are read, weak ones of tables that are not large come along: their rows may speak for them.
     """
     weakest = min(settings.min_score, CONSIDERED_AT) if settings.data else settings.min_score
     by_table: dict[tuple[str, str], list[CandidateKey]] = defaultdict(list)
-    for key in candidate_keys(catalog, hints_from_functions(catalog.functions, catalog)):
+    for key in candidate_keys(catalog, hints(catalog, statements)):
         spoken_of = (key.schema, key.table, key.columns) in settings.overrides
         names = [f"{key.schema}.{key.table}.{column}" for column in key.columns]
         wanted = spoken_of or key.score >= settings.min_score or (key.score >= weakest and _cheap(catalog, key))
