@@ -163,7 +163,7 @@ def _scenes(
 def _measured(reader: Reader, scenes: Sequence[Scene], settings: AuditSettings) -> tuple[list[list[Measured]], int]:
     """What each scene's rows say, and how many statements other connections ran for it."""
     if not settings.data:
-        return [structure_only(scene) for scene in scenes], 0
+        return [structure_only(reader, scene) for scene in scenes], 0
     if settings.jobs > 1 and settings.connect is not None:
         return in_parallel(measure, scenes, settings.jobs, settings.connect, settings.progress)
     tracker = Progress.start(scenes)

@@ -52,6 +52,7 @@ class Index:
     scans: int | None = None
     bytes: int = 0
     partial_columns: tuple[str, ...] = ()  # columns that the predicate reads
+    finer_collation: bool = False  # it tells apart what a column's nondeterministic collation takes for equal
 
 
 @dataclass(frozen=True, slots=True)

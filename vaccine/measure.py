@@ -28,6 +28,7 @@ from vaccine.reader import Reader
 Overrides = Mapping[tuple[str, ...], Override | None]
 LARGE_ROWS = 1_000_000
 FEW = 10
+STRUCTURE_ONLY = ("rows and duplicates: structure only, no rows were read",)
 BYTES_A_ROW = 100  # where nothing but the size is known
 
 
@@ -77,10 +78,16 @@ class Scene:
     limits: Limits
 
 
-def structure_only(scene: Scene) -> list[Measured]:
-    """What structure alone says, without a connection."""
-    unknown = ("rows and duplicates: structure only, no rows were read",)
-    return [replace(_known(scene, key), unknowns=unknown) for key in scene.keys]
+def structure_only(reader: Reader, scene: Scene) -> list[Measured]:
+    """What structure alone says; no row is read, but PostgreSQL may be asked whether one predicate implies another."""
+    known = [replace(_known(scene, key), unknowns=STRUCTURE_ONLY) for key in scene.keys]
+    if not any(_undecided(each) for each in known):
+        return known
+    try:
+        return [_ask_coverage(reader, scene, key, each) for key, each in zip(scene.keys, known, strict=True)]
+    except psycopg.Error as error:
+        _refuse_bad_override(scene, error)
+        return known
 
 
 def measure(reader: Reader, scene: Scene) -> list[Measured]:
@@ -236,12 +243,20 @@ def _known(scene: Scene, key: CandidateKey, values: Values | None = None, *, his
 
 def _ask_coverage(reader: Reader, scene: Scene, key: CandidateKey, known: Measured) -> Measured:
     """Where the text of two predicates cannot tell, PostgreSQL's planner may."""
-    if known.coverage.guarded or not known.coverage.undecided or not known.predicate:
+    if not _undecided(known) or known.predicate is None:
         return known
     indexes = [index for index in scene.table.indexes if index.name in known.coverage.undecided]
     with reader.block(scene.limits.timeout_ms()):
-        proven = {index.name for index in indexes if proves(reader, scene.table, known.predicate, index)}
+        proven = {
+            index.name
+            for index in indexes
+            if index.predicate and proves(reader, scene.table, known.predicate, index.predicate)
+        }
     return replace(known, coverage=coverage(scene.table, key.columns, parse(known.lifecycle.predicate), proven))
+
+
+def _undecided(known: Measured) -> bool:
+    return bool(known.coverage.undecided and known.predicate and not known.coverage.guarded)
 
 
 def _rows_estimate(reader: Reader, scene: Scene) -> float | None:

@@ -11,6 +11,7 @@ from vaccine.catalog import Table
 from vaccine.coverage import Coverage
 from vaccine.evidence import Counts
 from vaccine.finding import Priority, Writer
+from vaccine.predicate import parse, render
 
 FEW_ROWS = 10  # below: too little data to say, or to hurt
 ENOUGH_ROWS = 20  # from here on the share of distinct keys means something
@@ -54,7 +55,7 @@ class Facts:
 def judge(facts: Facts) -> Judgement:
     """The priority of one key."""
     if facts.coverage.guarded:
-        names = ", ".join(facts.coverage.guarded_by)
+        names = ", ".join(_guard(facts, name) for name in facts.coverage.guarded_by)
         return Judgement(Priority.GUARDED, facts.score, (f"guarded by {names}", *facts.coverage.holes))
     log = _log(facts)
     if log:
@@ -72,6 +73,14 @@ def judge(facts: Facts) -> Judgement:
         priority = Priority.MEDIUM
     pattern = _pattern(facts) if priority is not Priority.LOW else ()
     return Judgement(priority, _with_data(facts), (*invalid, *reasons, *pattern))
+
+
+def _guard(facts: Facts, name: str) -> str:
+    """An index with the rows that it is for, where those are not all."""
+    index = next((index for index in facts.table.indexes if index.name == name), None)
+    conditions = parse(index.predicate) if index else ()
+    live = render(c for c in conditions if not (c.kind == "not null" and c.column in facts.columns))
+    return f"{name} (rows with {live})" if live else name
 
 
 def is_log(table: Table) -> bool:

@@ -170,7 +170,7 @@ def _index_rows(reader: Reader, server_version_num: int, locked: sql.Composable)
 def _indexes(rows: list[Row], parts: _Parts) -> None:
     for row in rows:
         oid, name, numbers, width, definition, unique, primary, valid, ready, predicate, expressions, *rest = row
-        method, not_distinct, constraint, immediate, operators, scans, size = rest
+        method, not_distinct, constraint, immediate, operators, scans, size, finer = rest
         names = parts.names.get(oid, {})
         every = tuple(names.get(int(number)) for number in numbers.split())
         known = names.values()
@@ -195,6 +195,7 @@ def _indexes(rows: list[Row], parts: _Parts) -> None:
                 scans=scans,
                 bytes=size,
                 partial_columns=columns_in(predicate, known) if predicate else (),
+                finer_collation=finer,
             )
         )
 

@@ -238,10 +238,14 @@ def test_bad_requests_have_their_exit_status(database: str) -> None:
 
 def test_a_hot_standby_will_do(connection: psycopg.Connection, server: Server) -> None:
     _issues(connection)
+    connection.execute("CREATE TABLE tasks (id int PRIMARY KEY, code text, state text)")
+    connection.execute("CREATE UNIQUE INDEX uq ON tasks (code) WHERE lower(state) = 'open'")
     name = connection.info.dbname
     with _standby(server) as port, psycopg.connect(f"postgresql://postgres@127.0.0.1:{port}/{name}") as reading:
         audit = run_audit(reading, AuditSettings())
+        asked = audit_key(reading, AuditSettings(), ("public", "tasks"), ("code",), "state = 'open'")
     assert audit.catalog.in_recovery
+    assert asked.guarded_by == ("uq",)  # the planner was asked whether one predicate implies the other
     assert _one(audit, "issues").live_excess_rows == 1
     assert any("standby keeps no table statistics" in unknown for unknown in audit.unknowns)
 
