@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
 import psycopg
 
@@ -13,6 +14,7 @@ from vaccine.finding import Finding, Priority, Writer
 from vaccine.keys import SHOWN_AT, CandidateKey, candidate_keys
 from vaccine.lifecycle import Override
 from vaccine.measure import Limits, Measured, Scene, measure, structure_only
+from vaccine.nested import untangled
 from vaccine.observed import Writers, filled_by_trigger, observe
 from vaccine.predicate import quote
 from vaccine.priority import Facts, is_log, judge
@@ -20,7 +22,7 @@ from vaccine.reader import Reader, question
 from vaccine.reflect import reflect
 from vaccine.report.details import details
 from vaccine.selection import candidates, chosen_tables, hints, named_table
-from vaccine.settings import AuditSettings
+from vaccine.settings import AuditSettings, Key
 from vaccine.statements import read_statements
 from vaccine.workers import Progress, in_parallel
 
@@ -32,13 +34,17 @@ DEFECTS = (Priority.HIGH, Priority.MEDIUM, Priority.LOW)
 
 @dataclass(frozen=True, slots=True)
 class InvalidIndex:
-    """A leftover of a failed concurrent build. `ready` means that a unique one already rejects duplicates."""
+    """A leftover of a failed concurrent build. `ready` means that a unique one already rejects duplicates.
+
+    One of a `partitioned` table is INVALID until every partition has its part of it.
+    """
 
     schema: str
     table: str
     name: str
     unique: bool
     ready: bool
+    partitioned: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,8 @@ class Audit:
     tables_audited: int
     unknowns: tuple[str, ...] = ()
     invalid_indexes: tuple[InvalidIndex, ...] = ()
+    expired: tuple[tuple[Key, date], ...] = ()  # keys whose acceptance ended, and its last day
+    needless: tuple[Key, ...] = ()  # accepted keys that nothing was found of
 
 
 def run_audit(connection: psycopg.Connection, settings: AuditSettings) -> Audit:
@@ -78,7 +86,7 @@ def run_audit(connection: psycopg.Connection, settings: AuditSettings) -> Audit:
         for scene, results in zip(scenes, measured, strict=True)
         for key, result in zip(scene.keys, results, strict=True)
     ]
-    found = [finding for finding in found if _shown(finding, settings)]
+    found = [finding for finding in untangled(found, settings.overrides) if _shown(finding, settings)]
     found += [_log_finding(table, writers) for table in catalog.tables if _keyless_log(table, by_table, writers)]
     return Audit(
         catalog=catalog,
@@ -87,6 +95,8 @@ def run_audit(connection: psycopg.Connection, settings: AuditSettings) -> Audit:
         tables_audited=sum(table.partition_of is None for table in catalog.tables),
         unknowns=unknowns,
         invalid_indexes=invalid,
+        expired=tuple(settings.expired.items()),
+        needless=_needless(catalog, found, settings),
     )
 
 
@@ -133,9 +143,18 @@ def _shown(finding: Finding, settings: AuditSettings) -> bool:
     return asked or finding.priority not in DEFECTS or finding.score >= settings.min_score
 
 
+def _needless(catalog: Catalog, found: Sequence[Finding], settings: AuditSettings) -> tuple[Key, ...]:
+    """Accepted keys of which nothing was found, in tables that were looked at or do not exist."""
+    known = {(finding.schema, finding.table, finding.columns) for finding in found}
+    narrowed = bool(settings.schemas or settings.exclude)
+    return tuple(
+        key for key in settings.accepted if key not in known and not (narrowed and key[:2] not in catalog.by_name)
+    )
+
+
 def _invalid_indexes(reader: Reader, catalog: Catalog) -> tuple[InvalidIndex, ...]:
     found = [
-        InvalidIndex(table.schema, table.name, index.name, index.unique, index.ready)
+        InvalidIndex(table.schema, table.name, index.name, index.unique, index.ready, table.kind == "p")
         for table in catalog.tables
         for index in table.indexes
         if not index.valid
@@ -202,7 +221,7 @@ def _finding(table: Table, key: CandidateKey, measured: Measured, writers: Write
         writers=seen,
         siblings=measured.siblings,
         filled_by_trigger=filled_by_trigger(seen),
-        newest_age_s=measured.details.newest_age_s if measured.details else None,
+        details=measured.details,
     )
     judgement = judge(facts)
     unguarded = judgement.priority in DEFECTS

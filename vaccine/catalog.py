@@ -27,6 +27,7 @@ class Column:
     comment: str | None = None
     null_fraction: float | None = None  # pg_stats.null_frac, where the role may see it
     n_distinct: float | None = None  # pg_stats.n_distinct: below 0 a share of the rows
+    common_fraction: float | None = None  # pg_stats.most_common_freqs: of the commonest value
 
 
 @dataclass(frozen=True, slots=True)

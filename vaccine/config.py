@@ -66,6 +66,10 @@ class Config:
             if of.until is None or day <= of.until
         }
 
+    def expired_on(self, day: date) -> dict[Key, date]:
+        """The findings that were accepted, but no longer are on a day, with the last day on which they were."""
+        return {key: of.until for key, of in self.accept.items() if of.until is not None and day > of.until}
+
 
 def load(path: Path | None = None, folder: Path | None = None) -> Config:
     """The configuration of `path`, else of vaccine.toml or pyproject.toml in `folder` (the current one).

@@ -30,6 +30,16 @@ class Counts:
     empty: int = 0  # rows whose key is the empty string
     open_groups: int = 0  # repeated keys with a NULL in some column but not in all
 
+    @property
+    def keyed(self) -> int:
+        """The rows that have a key: not NULL, and not the empty string that stands for no value."""
+        return self.rows - self.nulls - self.empty
+
+    @property
+    def keys(self) -> int:
+        """The distinct keys of those rows."""
+        return self.distinct - (1 if self.empty else 0)
+
 
 @dataclass(frozen=True)
 class KeyQuery:

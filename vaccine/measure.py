@@ -21,7 +21,7 @@ from vaccine.evidence import Counts, KeyQuery, count_keys, count_values, count_v
 from vaccine.finding import Lifecycle
 from vaccine.implication import proves
 from vaccine.keys import CandidateKey
-from vaccine.lifecycle import Override, Values, lifecycle, lifecycle_columns, siblings, whole_predicate
+from vaccine.lifecycle import Override, Values, lifecycle, lifecycle_columns, may_be_a_plan, siblings, whole_predicate
 from vaccine.predicate import parse
 from vaccine.reader import Reader
 
@@ -153,8 +153,20 @@ def _count_live(reader: Reader, scene: Scene, known: list[Measured]) -> list[Mea
     with reader.block(scene.limits.timeout_ms()):
         counts = count_keys(reader, scene.table, queries)
     for number, of in zip(pending, counts, strict=True):
-        known[number] = replace(known[number], live=_whole(of))
+        known[number] = _told_by_rows(scene, number, replace(known[number], live=_whole(of)), values)
     return _all_live(known)
+
+
+def _told_by_rows(scene: Scene, number: int, known: Measured, values: Values) -> Measured:
+    """Without a predicate that no row satisfies: a `valid_to` that every row has is a plan, not an end."""
+    key, of = scene.keys[number], known.lifecycle.columns
+    silent = known.live is not None and known.live.rows == 0 and known.every is not None and known.every.keyed > 0
+    if not silent or len(of) != 1 or not may_be_a_plan(scene.table, of[0]) or scene.overrides.get(key.columns):
+        return known
+    again = _known(scene, key, values, ignored=of)
+    if again.lifecycle.predicate is not None:
+        return known  # another column would have to be counted first
+    return replace(known, live=None, coverage=again.coverage, lifecycle=again.lifecycle, predicate=again.predicate)
 
 
 def _all_live(known: list[Measured]) -> list[Measured]:
@@ -203,7 +215,7 @@ def _worth_describing(known: Measured) -> bool:
     counts = known.every or known.live
     if counts is None or (known.coverage.guarded and not counts.groups):
         return False
-    if counts.rows >= FEW and all(of.distinct * 2 < of.rows - of.nulls for of in (counts, known.live or counts)):
+    if counts.rows >= FEW and all(of.keys * 2 < of.keyed for of in (counts, known.live or counts)):
         return False  # it repeats on purpose: its groups are no damage
     return bool(counts.groups) or (known.every is not None and known.every.rows > 0)
 
@@ -224,13 +236,27 @@ def _details(reader: Reader, scene: Scene, query: KeyQuery, known: Measured) -> 
     return details
 
 
-def _known(scene: Scene, key: CandidateKey, values: Values | None = None, *, history: bool = False) -> Measured:
+def _known(
+    scene: Scene,
+    key: CandidateKey,
+    values: Values | None = None,
+    *,
+    history: bool = False,
+    ignored: Sequence[str] = (),
+) -> Measured:
     """What structure says of one key, with the lifecycle's values where they were counted."""
     catalog, table = scene.catalog, scene.table
     override = scene.overrides.get(key.columns)
     beside = siblings(catalog, table, key.columns)
     found = lifecycle(
-        catalog, table, key.columns, values=values, history=history, override=override, hint=key.predicate
+        catalog,
+        table,
+        key.columns,
+        values=values,
+        history=history,
+        override=override,
+        hint=key.predicate,
+        ignored=ignored,
     )
     return Measured(
         coverage=coverage(table, key.columns, parse(found.predicate)),

@@ -141,7 +141,7 @@ def _columns(reader: Reader, relations: dict[int, tuple[str, str]], locked: sql.
         relation = relations.get(oid)
         if relation is None:  # created since the tables were read
             continue
-        nulls, distinct = statistics.get((*relation, name), (None, None))
+        nulls, distinct, common = statistics.get((*relation, name), (None, None, None))
         parts.names.setdefault(oid, {})[number] = interned = intern(name)
         parts.columns[oid].append(
             Column(
@@ -157,6 +157,7 @@ def _columns(reader: Reader, relations: dict[int, tuple[str, str]], locked: sql.
                 comment,
                 nulls,
                 distinct,
+                common,
             )
         )
     return parts

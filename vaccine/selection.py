@@ -14,6 +14,7 @@ from vaccine.measure import LARGE_ROWS
 from vaccine.predicate import parse, render
 from vaccine.settings import AuditSettings
 from vaccine.statements import Statements
+from vaccine.uniqueness import hints_from_statistics
 
 CONSIDERED_AT = 0.05  # weaker candidates than this are not even counted
 MEANT_SCORE = 0.9  # of a key that somebody began to build a unique index for
@@ -69,9 +70,9 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
 
 
 def hints(catalog: Catalog, statements: Statements) -> tuple[KeyHint, ...]:
-    """What functions and applications look rows up by before they insert."""
+    """What functions and applications look rows up by before they insert, and what statistics find nearly unique."""
     seen = hints_from_statements((*statements.inserts, *statements.lookups), catalog)
-    return (*hints_from_functions(catalog.functions, catalog), *seen)
+    return (*hints_from_functions(catalog.functions, catalog), *seen, *hints_from_statistics(catalog))
 
 
 def candidates(

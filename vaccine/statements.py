@@ -56,10 +56,7 @@ _KINDS = ("insert", "lookup")
 
 
 def _missing() -> str:
-    return (
-        f"what applications run: {EXTENSION} is not installed in this database, so lookups and writers were not seen"
-        f" in it; CREATE EXTENSION {EXTENSION}"
-    )
+    return f"what applications run: {EXTENSION} is not installed in this database (CREATE EXTENSION {EXTENSION})"
 
 
 def _hidden(statements: int) -> str:

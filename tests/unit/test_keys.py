@@ -115,7 +115,7 @@ def test_the_audits_names_are_candidates_whatever_the_structure_says() -> None:
 def test_rows_marked_as_deleted_do_not_count() -> None:
     subject = table("pages", "slug text!, deleted_at timestamp with time zone")
     [key] = [key for key in candidate_keys(catalog(subject)) if key.columns == ("slug",)]
-    assert key.predicate == '"deleted_at" IS NULL'
+    assert key.predicate == "deleted_at IS NULL"
     plain = table("pages", "slug text!, updated_at timestamp with time zone")
     [key] = [key for key in candidate_keys(catalog(plain)) if key.columns == ("slug",)]
     assert key.predicate is None
