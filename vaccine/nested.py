@@ -29,7 +29,7 @@ def untangled(findings: Iterable[Finding], asked: Collection[Key] = ()) -> list[
         kept
         for of in by_table.values()
         for finding in of
-        for kept in [finding if _key(finding) in asked or len(of) == 1 else _beside(finding, of)]
+        for kept in [finding if len(of) == 1 or _key(finding) in asked or _begun(finding) else _beside(finding, of)]
         if kept is not None
     ]
 
@@ -69,6 +69,11 @@ def _scoped(finding: Finding, within: Finding) -> Finding:
     if many and within.score >= finding.score:
         return replace(finding, priority=Priority.INTENTIONAL, reasons=(reason, *finding.reasons))
     return replace(finding, reasons=(*finding.reasons[:1], reason, *finding.reasons[1:]))
+
+
+def _begun(finding: Finding) -> bool:
+    """Whether somebody began to build an index for the key."""
+    return "invalid_indexes" in dict(finding.details)
 
 
 def _live(finding: Finding) -> str | None:

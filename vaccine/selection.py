@@ -91,10 +91,10 @@ def candidates(
         if wanted and not any(_matches(name, settings.exclude) for name in names):
             by_table[key.schema, key.table].append(key)
     for table in catalog.tables:
-        known = {key.columns for key in by_table.get((table.schema, table.name), ())}
         for key in _meant_by_invalid(table):
-            if key.columns not in known:
-                by_table[table.schema, table.name].append(key)
+            spot = (table.schema, table.name)
+            others = [other for other in by_table[spot] if set(other.columns) != set(key.columns)]
+            by_table[spot] = [*others, key]
     for schema, name, columns in settings.overrides:
         table = named_table(catalog, (schema, name), columns)
         if columns not in {key.columns for key in by_table[schema, name]}:

@@ -60,10 +60,12 @@ CASES = [
     Case("valid_to that every row has", "valid_to", "date NOT NULL", "'2026-02-02'", "'2026-01-01'", None, None, ""),
     Case("a valid_to that may be NULL, but is not", "valid_to", "date", "'2026-02-02'", "'2026-01-01'", None, None, ""),
     Case("enum labels", "status", "mood", "'running'", "'finished'", "status = 'running'", "finished",
-         "status has live values (running) and retired ones", before="CREATE TYPE mood AS ENUM ('running', 'finished');"),
+         "status has live values (running) and retired ones",
+         before="CREATE TYPE mood AS ENUM ('running', 'finished');"),
     Case("a check constraint's list names the value that retires", "status",
          "text CHECK (status IN ('open', 'closed'))", "'open'", "'open'", "status = 'open'", "closed",
-         "index plain of this table is for status = 'open'", after="CREATE INDEX plain ON t (id) WHERE status = 'open';"),
+         "index plain of this table is for status = 'open'",
+         after="CREATE INDEX plain ON t (id) WHERE status = 'open';"),
     Case("Directus's choices name the value that retires", "status", "text", "'open'", "'open'", "status = 'open'",
          "archived", "public.other guards the same key so (uq_other): status = 'open'",
          before="CREATE TABLE directus_fields (collection text, field text, options json);"
@@ -79,7 +81,8 @@ CASES = [
          before="CREATE TABLE other (id int PRIMARY KEY, code text, phase text);"
                 " CREATE UNIQUE INDEX uq_other ON other (code) WHERE phase = 'a';"),
     Case("an INVALID index's predicate", "kind", "text", "'a'", "'b'", "kind = 'a'", None,
-         "index uq of this table: kind = 'a'", after="CREATE UNIQUE INDEX CONCURRENTLY uq ON t (code) WHERE kind = 'a'"),
+         "index uq of this table: kind = 'a'",
+         after="CREATE UNIQUE INDEX CONCURRENTLY uq ON t (code) WHERE kind = 'a'"),
     Case("hostile names and values", '"St ""a\'te"', "text", "'open'", "'closed'", None, None, ""),
 ]
 # fmt: on

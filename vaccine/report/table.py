@@ -48,7 +48,9 @@ def show(audit: Audit, console: Any, *, everything: bool = False) -> None:
 
 
 def _table(findings: Sequence[Finding], width: int) -> Table:
-    table = _columns(max(24, width * 2 // 5))
+    longest = max(cell_len(words.key_name(finding)) for finding in findings)
+    key = min(longest, max(24, width * 2 // 5))
+    table = _columns(key, (None, key, None, None, None))
     table.add_column("WHY", overflow="fold")
     for finding in findings:
         table.add_row(*_cells(finding), escape(_why(finding, 2)))
