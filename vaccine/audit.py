@@ -10,6 +10,7 @@ from datetime import date
 import psycopg
 
 from vaccine.catalog import Catalog, Table
+from vaccine.collector import collector_at_rest
 from vaccine.finding import Finding, Priority, Writer
 from vaccine.keys import SHOWN_AT, CandidateKey, candidate_keys
 from vaccine.lifecycle import Override
@@ -72,7 +73,11 @@ def run_audit(connection: psycopg.Connection, settings: AuditSettings) -> Audit:
     Raises:
         PredicateError: a predicate of `settings.overrides` does not fit its table.
     """
-    reader = Reader(connection)
+    with collector_at_rest():
+        return _audited(Reader(connection), settings)
+
+
+def _audited(reader: Reader, settings: AuditSettings) -> Audit:
     catalog = chosen_tables(reflect(reader, with_frameworks=settings.with_frameworks), settings)
     statements = read_statements(reader, catalog)
     writers, unknowns = observe(reader, catalog, statements)

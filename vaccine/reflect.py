@@ -6,7 +6,6 @@ number (manual, section 53: pg_index.indkey, pg_constraint.conkey).
 
 from __future__ import annotations
 
-import gc
 from collections import Counter, defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,7 @@ from psycopg import sql
 
 from vaccine import frameworks
 from vaccine.catalog import Catalog, Check, Choices, Column, Flow, ForeignKey, Function, Index, Table
+from vaccine.collector import collector_at_rest
 from vaccine.predicate import columns_in
 from vaccine.reader import Reader, question
 
@@ -49,20 +49,10 @@ def reflect(reader: Reader, *, with_frameworks: bool = False) -> Catalog:
     unless `with_frameworks`.
     """
     for _ in range(LOCK_TRIES):
-        with suppress(psycopg.errors.LockNotAvailable):  # somebody locked a table since we looked
-            return _without_pauses(reader, with_frameworks=with_frameworks)
-    return _without_pauses(reader, with_frameworks=with_frameworks)
-
-
-def _without_pauses(reader: Reader, *, with_frameworks: bool) -> Catalog:
-    """Reflect with the cyclic garbage collector at rest: a million objects that stay are made, and no cycle."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
+        with suppress(psycopg.errors.LockNotAvailable), collector_at_rest():  # somebody locked a table since we looked
+            return _reflect(reader, with_frameworks=with_frameworks)
+    with collector_at_rest():
         return _reflect(reader, with_frameworks=with_frameworks)
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _reflect(reader: Reader, *, with_frameworks: bool) -> Catalog:
