@@ -25,7 +25,7 @@ from vaccine.report.details import details
 from vaccine.selection import candidates, chosen_tables, hints, named_table
 from vaccine.settings import AuditSettings, Key
 from vaccine.statements import read_statements
-from vaccine.workers import Progress, in_parallel
+from vaccine.workers import Gathered, in_parallel, in_turn
 
 __all__ = ["Audit", "AuditSettings", "InvalidIndex", "audit_key", "key_text", "run_audit"]
 
@@ -85,10 +85,10 @@ def _audited(reader: Reader, settings: AuditSettings) -> Audit:
     invalid = _invalid_indexes(reader, catalog)
     by_table = candidates(catalog, settings, statements)
     scenes = _scenes(catalog, by_table, settings)
-    measured, elsewhere = _measured(reader, scenes, settings)
+    gathered = _measured(reader, scenes, settings)
     found = [
         _finding(scene.table, key, result, writers, settings)
-        for scene, results in zip(scenes, measured, strict=True)
+        for scene, results in zip(scenes, gathered.results, strict=True)
         for key, result in zip(scene.keys, results, strict=True)
     ]
     found = [finding for finding in untangled(found, settings.overrides) if _shown(finding, settings)]
@@ -96,9 +96,9 @@ def _audited(reader: Reader, settings: AuditSettings) -> Audit:
     return Audit(
         catalog=catalog,
         findings=tuple(sorted(found, key=_rank)),
-        statements_run=reader.statements + elsewhere,
+        statements_run=reader.statements + gathered.statements,
         tables_audited=sum(table.partition_of is None for table in catalog.tables),
-        unknowns=unknowns,
+        unknowns=(*unknowns, *gathered.unknowns),
         invalid_indexes=invalid,
         expired=tuple(settings.expired.items()),
         needless=_needless(catalog, found, settings),
@@ -184,20 +184,12 @@ def _scenes(
     return sorted(scenes, key=lambda scene: (scene.table.bytes, scene.table.schema, scene.table.name))
 
 
-def _measured(reader: Reader, scenes: Sequence[Scene], settings: AuditSettings) -> tuple[list[list[Measured]], int]:
-    """What each scene's rows say, and how many statements other connections ran for it."""
+def _measured(reader: Reader, scenes: Sequence[Scene], settings: AuditSettings) -> Gathered:
     if not settings.data:
-        return [structure_only(reader, scene) for scene in scenes], 0
+        return Gathered([structure_only(reader, scene) for scene in scenes])
     if settings.jobs > 1 and settings.connect is not None:
-        return in_parallel(measure, scenes, settings.jobs, settings.connect, settings.progress)
-    tracker = Progress.start(scenes)
-    results = []
-    for scene in scenes:
-        results.append(measure(reader, scene))
-        tracker = tracker.after(scene)
-        if settings.progress:
-            settings.progress(tracker)
-    return results, 0
+        return in_parallel(measure, reader, scenes, settings.jobs, connect=settings.connect, progress=settings.progress)
+    return in_turn(measure, reader, scenes, settings.progress)
 
 
 def _with_source(catalog: Catalog, writers: Writers, settings: AuditSettings) -> Writers:

@@ -99,7 +99,7 @@ def measure(reader: Reader, scene: Scene) -> list[Measured]:
     known = [_known(scene, key) for key in scene.keys]
     reason = _unreadable(scene.table)
     if reason is None and scene.limits.timeout_ms() <= 0:
-        reason = f"rows and duplicates: the time budget ran out before {_name(scene.table)}; raise --budget"
+        reason = "rows and duplicates: the time budget ran out before these were counted; raise --budget"
     if reason is not None:
         return [replace(each, unknowns=(reason,)) for each in known]
     try:
@@ -200,7 +200,7 @@ def _whole(counts: Counts) -> Counts:
 
 def _described(reader: Reader, scene: Scene, key: CandidateKey, known: Measured) -> Measured:
     """The same with its duplicates in detail, and with what was left unmeasured."""
-    unknowns = _left_out(known)
+    unknowns = _left_out(known, scene.limits.large_rows)
     if not _worth_describing(known):
         return replace(known, unknowns=unknowns)
     try:
@@ -231,9 +231,15 @@ def _details(reader: Reader, scene: Scene, query: KeyQuery, known: Measured) -> 
             details = replace(details, activity=made)
     if known.every and known.every.groups and column:
         details = replace(details, by_value=by_value(reader, table, query, column))
-    if known.every and len(query.columns) == 1 and table.by_name[query.columns[0]].category == "S":
+    if _foldable(scene, query, known):
         details = replace(details, variants=count_variants(reader, table, query))
     return details
+
+
+def _foldable(scene: Scene, query: KeyQuery, known: Measured) -> bool:
+    """Whether values are folded to find those that differ by case or blanks: it takes longer than to count them."""
+    text = len(query.columns) == 1 and scene.table.by_name[query.columns[0]].category == "S"
+    return text and known.every is not None and known.every.rows <= scene.limits.large_rows
 
 
 def _known(
@@ -294,8 +300,10 @@ def _rows_estimate(reader: Reader, scene: Scene) -> float | None:
     return rows
 
 
-def _left_out(known: Measured) -> tuple[str, ...]:
+def _left_out(known: Measured, large_rows: int) -> tuple[str, ...]:
     about = "" if known.rows_estimate is None else f" of about {known.rows_estimate:,.0f} rows"
+    if known.every is not None and known.every.rows > large_rows and not known.coverage.guarded:
+        return (f"values that differ by case or blanks: not looked for in a table{about}",)
     if known.every is not None:
         return ()
     if known.live is not None:

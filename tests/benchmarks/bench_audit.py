@@ -56,7 +56,8 @@ SELECT i.indrelid, i.indexrelid::regclass::text, i.indkey::text, i.indisunique, 
 BODY = (
     "id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, tenant_id bigint NOT NULL, code varchar(40) NOT NULL,"
     " slug text, name text NOT NULL DEFAULT '', status varchar(20) DEFAULT 'open', source_id text,"
-    " amount numeric(12,2), created_at timestamptz DEFAULT now(), updated_at timestamptz, deleted_at timestamptz, note text"
+    " amount numeric(12,2), created_at timestamptz DEFAULT now(), updated_at timestamptz, deleted_at timestamptz,"
+    " note text"
 )
 MEMORY = """
 import contextlib, io, resource, sys
