@@ -109,9 +109,10 @@ def lifecycle(
     )
 
 
-def may_be_a_plan(table: Table, name: str) -> bool:
-    """Whether a column may hold the day on which a row will end rather than that it has ended: `valid_to`."""
-    return name in table.by_name and _form(table.by_name[name]) in {"valid_to", "ended"} and not GONE.search(name)
+def may_say_nothing(table: Table, name: str) -> bool:
+    """Whether a column may say nothing of who is live: a `valid_to` may be a plan, a flag may be unused."""
+    form = _form(table.by_name[name]) if name in table.by_name else ""
+    return form in {"valid_to", "live"} or (form == "ended" and not GONE.search(name))
 
 
 def whole_predicate(table: Table, columns: Sequence[str], of: str | None) -> str | None:

@@ -21,7 +21,7 @@ from vaccine.evidence import Counts, KeyQuery, count_keys, count_values, count_v
 from vaccine.finding import Lifecycle
 from vaccine.implication import proves
 from vaccine.keys import CandidateKey
-from vaccine.lifecycle import Override, Values, lifecycle, lifecycle_columns, may_be_a_plan, siblings, whole_predicate
+from vaccine.lifecycle import Override, Values, lifecycle, lifecycle_columns, may_say_nothing, siblings, whole_predicate
 from vaccine.predicate import parse
 from vaccine.reader import Reader
 
@@ -158,10 +158,10 @@ def _count_live(reader: Reader, scene: Scene, known: list[Measured]) -> list[Mea
 
 
 def _told_by_rows(scene: Scene, number: int, known: Measured, values: Values) -> Measured:
-    """Without a predicate that no row satisfies: a `valid_to` that every row has is a plan, not an end."""
+    """The same without a predicate that no row satisfies, where its column may say nothing."""
     key, of = scene.keys[number], known.lifecycle.columns
     silent = known.live is not None and known.live.rows == 0 and known.every is not None and known.every.keyed > 0
-    if not silent or len(of) != 1 or not may_be_a_plan(scene.table, of[0]) or scene.overrides.get(key.columns):
+    if not silent or len(of) != 1 or not may_say_nothing(scene.table, of[0]) or scene.overrides.get(key.columns):
         return known
     again = _known(scene, key, values, ignored=of)
     if again.lifecycle.predicate is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
@@ -10,6 +11,10 @@ from typing import Any
 from vaccine.finding import Finding, Priority
 
 WAY_OF_LIFE = 0.15  # from this share of excess rows on a key repeats by habit, not by accident
+SCOPE = re.compile(
+    r"_id$|(^|_)(tenant|org|organi[sz]ation|account|workspace|project|team|company|site|shop|store|locale|lang|language|"
+    r"country|country_code|region|type|kind|category|year|scope|namespace|env|environment|source|provider|day|date)$"
+)
 OPEN = (Priority.HIGH, Priority.MEDIUM, Priority.LOW)
 
 Key = tuple[str, str, tuple[str, ...]]
@@ -47,7 +52,7 @@ def _beside(finding: Finding, others: Sequence[Finding]) -> Finding | None:
         if columns < set(other.columns):
             if _same_damage(finding, other) and finding.score < other.score:
                 return None
-            if _excess(finding) and not _excess(other):
+            if _excess(finding) and not _excess(other) and all(map(SCOPE.search, set(other.columns) - columns)):
                 return _scoped(finding, other)
     return finding
 
