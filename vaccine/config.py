@@ -208,5 +208,5 @@ def _refuse_rest(path: Path, given: dict[str, Any], where: str) -> None:
         raise ConfigurationError(
             f"{path}: {where} says {', '.join(sorted(given))}, which Vaccine does not know",
             why="a misspelt setting would silently do nothing",
-            fix="correct or remove it; docs/operations.md lists the settings",
+            fix="correct or remove it; docs/commands.md lists the settings (vaccine.toml)",
         )
