@@ -36,7 +36,7 @@ class Index:
 
     name: str
     columns: tuple[str | None, ...]
-    definition: str
+    definition: str = ""  # CREATE INDEX; reflection leaves it out, it is dear to print
     unique: bool = False
     primary: bool = False
     valid: bool = True

