@@ -28,6 +28,7 @@ from vaccine.reader import Reader
 Overrides = Mapping[tuple[str, ...], Override | None]
 LARGE_ROWS = 1_000_000
 FEW = 10
+SIBLINGS_NAMED = 5
 STRUCTURE_ONLY = ("rows and duplicates: structure only, no rows were read",)
 BYTES_A_ROW = 100  # where nothing but the size is known
 
@@ -268,7 +269,7 @@ def _known(
         coverage=coverage(table, key.columns, parse(found.predicate)),
         lifecycle=found,
         predicate=whole_predicate(table, key.columns, found.predicate),
-        siblings=tuple(f"{other.schema}.{other.name} ({index.name})" for other, index in beside),
+        siblings=tuple(f"{other.schema}.{other.name} ({index.name})" for other, index in beside[:SIBLINGS_NAMED]),
         rows_estimate=catalog.rows_estimate(table),
     )
 
