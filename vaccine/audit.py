@@ -5,23 +5,27 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
 import psycopg
 
 from vaccine.catalog import Catalog, Table
+from vaccine.collector import collector_at_rest
 from vaccine.finding import Finding, Priority, Writer
-from vaccine.keys import SHOWN_AT, CandidateKey, candidate_keys, hints_from_functions
+from vaccine.keys import SHOWN_AT, CandidateKey, candidate_keys
 from vaccine.lifecycle import Override
 from vaccine.measure import Limits, Measured, Scene, measure, structure_only
+from vaccine.nested import untangled
 from vaccine.observed import Writers, filled_by_trigger, observe
 from vaccine.predicate import quote
 from vaccine.priority import Facts, is_log, judge
 from vaccine.reader import Reader, question
 from vaccine.reflect import reflect
 from vaccine.report.details import details
-from vaccine.selection import candidates, chosen_tables, named_table
-from vaccine.settings import AuditSettings
-from vaccine.workers import Progress, in_parallel
+from vaccine.selection import candidates, chosen_tables, hints, named_table
+from vaccine.settings import AuditSettings, Key
+from vaccine.statements import read_statements
+from vaccine.workers import Gathered, in_parallel, in_turn
 
 __all__ = ["Audit", "AuditSettings", "InvalidIndex", "audit_key", "key_text", "run_audit"]
 
@@ -31,13 +35,17 @@ DEFECTS = (Priority.HIGH, Priority.MEDIUM, Priority.LOW)
 
 @dataclass(frozen=True, slots=True)
 class InvalidIndex:
-    """A leftover of a failed concurrent build. `ready` means that a unique one already rejects duplicates."""
+    """A leftover of a failed concurrent build. `ready` means that a unique one already rejects duplicates.
+
+    One of a `partitioned` table is INVALID until every partition has its part of it.
+    """
 
     schema: str
     table: str
     name: str
     unique: bool
     ready: bool
+    partitioned: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,8 @@ class Audit:
     tables_audited: int
     unknowns: tuple[str, ...] = ()
     invalid_indexes: tuple[InvalidIndex, ...] = ()
+    expired: tuple[tuple[Key, date], ...] = ()  # keys whose acceptance ended, and its last day
+    needless: tuple[Key, ...] = ()  # accepted keys that nothing was found of
 
 
 def run_audit(connection: psycopg.Connection, settings: AuditSettings) -> Audit:
@@ -63,28 +73,35 @@ def run_audit(connection: psycopg.Connection, settings: AuditSettings) -> Audit:
     Raises:
         PredicateError: a predicate of `settings.overrides` does not fit its table.
     """
-    reader = Reader(connection)
+    with collector_at_rest():
+        return _audited(Reader(connection), settings)
+
+
+def _audited(reader: Reader, settings: AuditSettings) -> Audit:
     catalog = chosen_tables(reflect(reader, with_frameworks=settings.with_frameworks), settings)
-    writers, unknowns = observe(reader, catalog)
+    statements = read_statements(reader, catalog)
+    writers, unknowns = observe(reader, catalog, statements)
     writers = _with_source(catalog, writers, settings)
     invalid = _invalid_indexes(reader, catalog)
-    by_table = candidates(catalog, settings)
+    by_table = candidates(catalog, settings, statements)
     scenes = _scenes(catalog, by_table, settings)
-    measured, statements = _measured(reader, scenes, settings)
+    gathered = _measured(reader, scenes, settings)
     found = [
         _finding(scene.table, key, result, writers, settings)
-        for scene, results in zip(scenes, measured, strict=True)
+        for scene, results in zip(scenes, gathered.results, strict=True)
         for key, result in zip(scene.keys, results, strict=True)
     ]
-    found = [finding for finding in found if _shown(finding, settings)]
+    found = [finding for finding in untangled(found, settings.overrides) if _shown(finding, settings)]
     found += [_log_finding(table, writers) for table in catalog.tables if _keyless_log(table, by_table, writers)]
     return Audit(
         catalog=catalog,
         findings=tuple(sorted(found, key=_rank)),
-        statements_run=reader.statements + statements,
+        statements_run=reader.statements + gathered.statements,
         tables_audited=sum(table.partition_of is None for table in catalog.tables),
-        unknowns=unknowns,
+        unknowns=(*unknowns, *gathered.unknowns),
         invalid_indexes=invalid,
+        expired=tuple(settings.expired.items()),
+        needless=_needless(catalog, found, settings),
     )
 
 
@@ -113,13 +130,13 @@ def audit_key(
     found = named_table(catalog, table, columns)
     spot = (*table, tuple(columns))
     candidate = CandidateKey(*spot, None, SHOWN_AT, ("named by the user",))
-    hints = hints_from_functions(catalog.functions, catalog)
-    known = (key for key in candidate_keys(catalog, hints) if (key.schema, key.table, key.columns) == spot)
-    candidate = next(known, candidate)
+    statements = read_statements(reader, catalog)
+    keys = candidate_keys(catalog, hints(catalog, statements))
+    candidate = next((key for key in keys if (key.schema, key.table, key.columns) == spot), candidate)
     overrides = dict(settings.overrides)
     if predicate is not None:
         overrides[spot] = replace(overrides.get(spot, Override()), predicate=predicate)
-    writers = _with_source(catalog, observe(reader, catalog)[0], settings)
+    writers = _with_source(catalog, observe(reader, catalog, statements)[0], settings)
     limits = Limits(table_s=settings.table_s)
     scene = Scene(catalog, found, (candidate,), {spot[2]: overrides.get(spot)}, limits)
     return _finding(found, candidate, measure(reader, scene)[0], writers, settings)
@@ -131,9 +148,18 @@ def _shown(finding: Finding, settings: AuditSettings) -> bool:
     return asked or finding.priority not in DEFECTS or finding.score >= settings.min_score
 
 
+def _needless(catalog: Catalog, found: Sequence[Finding], settings: AuditSettings) -> tuple[Key, ...]:
+    """Accepted keys of which nothing was found, in tables that were looked at or do not exist."""
+    known = {(finding.schema, finding.table, finding.columns) for finding in found}
+    narrowed = bool(settings.schemas or settings.exclude)
+    return tuple(
+        key for key in settings.accepted if key not in known and not (narrowed and key[:2] not in catalog.by_name)
+    )
+
+
 def _invalid_indexes(reader: Reader, catalog: Catalog) -> tuple[InvalidIndex, ...]:
     found = [
-        InvalidIndex(table.schema, table.name, index.name, index.unique, index.ready)
+        InvalidIndex(table.schema, table.name, index.name, index.unique, index.ready, table.kind == "p")
         for table in catalog.tables
         for index in table.indexes
         if not index.valid
@@ -158,20 +184,12 @@ def _scenes(
     return sorted(scenes, key=lambda scene: (scene.table.bytes, scene.table.schema, scene.table.name))
 
 
-def _measured(reader: Reader, scenes: Sequence[Scene], settings: AuditSettings) -> tuple[list[list[Measured]], int]:
-    """What each scene's rows say, and how many statements other connections ran for it."""
+def _measured(reader: Reader, scenes: Sequence[Scene], settings: AuditSettings) -> Gathered:
     if not settings.data:
-        return [structure_only(scene) for scene in scenes], 0
+        return Gathered([structure_only(reader, scene) for scene in scenes])
     if settings.jobs > 1 and settings.connect is not None:
-        return in_parallel(measure, scenes, settings.jobs, settings.connect, settings.progress)
-    tracker = Progress.start(scenes)
-    results = []
-    for scene in scenes:
-        results.append(measure(reader, scene))
-        tracker = tracker.after(scene)
-        if settings.progress:
-            settings.progress(tracker)
-    return results, 0
+        return in_parallel(measure, reader, scenes, settings.jobs, connect=settings.connect, progress=settings.progress)
+    return in_turn(measure, reader, scenes, settings.progress)
 
 
 def _with_source(catalog: Catalog, writers: Writers, settings: AuditSettings) -> Writers:
@@ -200,7 +218,7 @@ def _finding(table: Table, key: CandidateKey, measured: Measured, writers: Write
         writers=seen,
         siblings=measured.siblings,
         filled_by_trigger=filled_by_trigger(seen),
-        newest_age_s=measured.details.newest_age_s if measured.details else None,
+        details=measured.details,
     )
     judgement = judge(facts)
     unguarded = judgement.priority in DEFECTS

@@ -27,6 +27,7 @@ class Column:
     comment: str | None = None
     null_fraction: float | None = None  # pg_stats.null_frac, where the role may see it
     n_distinct: float | None = None  # pg_stats.n_distinct: below 0 a share of the rows
+    common_fraction: float | None = None  # pg_stats.most_common_freqs: of the commonest value
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Index:
 
     name: str
     columns: tuple[str | None, ...]
-    definition: str
+    definition: str = ""  # CREATE INDEX; reflection leaves it out, it is dear to print
     unique: bool = False
     primary: bool = False
     valid: bool = True
@@ -52,6 +53,7 @@ class Index:
     scans: int | None = None
     bytes: int = 0
     partial_columns: tuple[str, ...] = ()  # columns that the predicate reads
+    finer_collation: bool = False  # it tells apart what a column's nondeterministic collation takes for equal
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,14 @@ class Catalog:
         return {(table.schema, table.name): table for table in self.tables}
 
     @cached_property
+    def places(self) -> dict[str, list[tuple[str, str]]]:
+        """The (schema, name) of every table, by its bare name."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        for table in self.tables:
+            found.setdefault(table.name, []).append((table.schema, table.name))
+        return found
+
+    @cached_property
     def partitions(self) -> dict[tuple[str, str], list[Table]]:
         """The direct partitions of each partitioned table, by its (schema, name)."""
         found: dict[tuple[str, str], list[Table]] = {}
@@ -169,6 +179,14 @@ class Function:
     language: str
     body: str
     trigger: bool = False  # returns trigger
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement as pg_stat_statements keeps it: its text, constants as $1, and how often it ran."""
+
+    text: str
+    calls: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,8 @@ def problems(audit: Audit, baseline: Collection[str], at: Priority = Priority.LO
         Problem(
             "invalid",
             f"{index.schema}.{index.name}",
-            "INVALID: " + ("it rejects duplicates, the planner ignores it" if index.unique and index.ready
+            "INVALID: " + ("not every partition has its part of it" if index.partitioned
+                           else "it rejects duplicates, the planner ignores it" if index.unique and index.ready
                            else "it enforces nothing" if index.unique else "the planner ignores it"),
             "resolve its duplicates, then REINDEX INDEX CONCURRENTLY it, or DROP INDEX CONCURRENTLY it",
         )

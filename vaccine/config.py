@@ -66,6 +66,10 @@ class Config:
             if of.until is None or day <= of.until
         }
 
+    def expired_on(self, day: date) -> dict[Key, date]:
+        """The findings that were accepted, but no longer are on a day, with the last day on which they were."""
+        return {key: of.until for key, of in self.accept.items() if of.until is not None and day > of.until}
+
 
 def load(path: Path | None = None, folder: Path | None = None) -> Config:
     """The configuration of `path`, else of vaccine.toml or pyproject.toml in `folder` (the current one).
@@ -204,5 +208,5 @@ def _refuse_rest(path: Path, given: dict[str, Any], where: str) -> None:
         raise ConfigurationError(
             f"{path}: {where} says {', '.join(sorted(given))}, which Vaccine does not know",
             why="a misspelt setting would silently do nothing",
-            fix="correct or remove it; docs/operations.md lists the settings",
+            fix="correct or remove it; docs/commands.md lists the settings (vaccine.toml)",
         )

@@ -11,10 +11,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from vaccine.catalog import Index, Table
-from vaccine.predicate import Condition, Predicate, implies, parse
+from vaccine.predicate import Condition, Predicate, columns_in, implies, parse
 
 # Operators that are true of a value and itself: equal keys then conflict. An empty range breaks && (see _holes).
 _REFLEXIVE = {"=", "&&", "@>", "<@", "~=", "<=", ">="}
+# Types whose equal values may read differently, so that an expression over them need not give equal entries.
+_EQUAL_NOT_SAME = ("numeric", "double precision", "real", "interval", "jsonb", "citext", "time with time zone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class Coverage:
 
     `guarded_by`: each guards the key for all live rows whose key has no NULL. `holes`: what a guard
     lets through. `invalid`: (index, enforces) of unique indexes that would guard it, were they valid.
-    `undecided`: (index, its predicate) that PostgreSQL must be asked about.
+    `undecided`: indexes whose predicate does not follow by its text alone: PostgreSQL may know more.
     """
 
     guarded_by: tuple[str, ...] = ()
@@ -48,17 +50,17 @@ def coverage(
     guards: list[Index] = []
     invalid, undecided, narrower = [], [], []
     for index in table.indexes:
-        if not _equal_keys_collide(index, set(columns)):
+        if not _equal_keys_collide(index, table, set(columns), predicate):
             continue
-        inside = True if index.name in proven else _live_rows_inside(index, table, columns, predicate)
+        inside = index.name in proven or _live_rows_inside(index, table, columns, predicate)
         if inside and index.valid:
             guards.append(index)
         elif inside:
             invalid.append((index.name, index.ready))
-        elif inside is None:
+        else:
             undecided.append(index.name)
-        elif index.valid:
-            narrower.append(index.name)
+            if index.valid and inside is False:
+                narrower.append(index.name)
     return Coverage(
         guarded_by=tuple(index.name for index in guards),
         holes=_holes(table, guards),
@@ -68,14 +70,43 @@ def coverage(
     )
 
 
-def _equal_keys_collide(index: Index, columns: set[str]) -> bool:
+def _equal_keys_collide(index: Index, table: Table, columns: set[str], predicate: Predicate) -> bool:
     if index.exclusion_operators:
         if not set(index.exclusion_operators) <= _REFLEXIVE:
             return False
     elif not index.unique:
         return False
+    if index.finer_collation or any(_finer(table, name) for name in index.expression_columns):
+        return False
     read = {name for name in index.columns if name is not None} | set(index.expression_columns)
-    return read <= columns
+    return _sources(table, read) <= columns | _fixed(predicate, nulls=index.nulls_not_distinct)
+
+
+def _finer(table: Table, column: str) -> bool:
+    """Whether an expression may tell apart two values of the column that are equal: 1.0 and 1.00."""
+    kind = table.by_name[column].type if column in table.by_name else ""
+    return kind.startswith(_EQUAL_NOT_SAME)
+
+
+def _sources(table: Table, columns: set[str]) -> set[str]:
+    """The columns, a generated one replaced by those that it is made of."""
+    found: set[str] = set()
+    for name in columns:
+        column = table.by_name.get(name)
+        parts = columns_in(column.default or "", table.by_name) if column and column.generated else ()
+        found |= set(parts) if parts and not any(_finer(table, part) for part in parts) else {name}
+    return found
+
+
+def _fixed(predicate: Predicate, *, nulls: bool) -> set[str]:
+    """The columns that hold one value in all live rows; NULL only where an index takes NULLs for equal."""
+    return {
+        condition.column
+        for condition in predicate
+        if condition.kind in {"true", "false"}
+        or (condition.kind == "in" and len(condition.values) == 1)
+        or (condition.kind == "null" and nulls)
+    }
 
 
 def _live_rows_inside(index: Index, table: Table, columns: Collection[str], predicate: Predicate) -> bool | None:

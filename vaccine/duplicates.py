@@ -13,6 +13,11 @@ from vaccine.evidence import VALUES_COUNTED, KeyQuery, live_rows, names, not_nul
 from vaccine.reader import Reader
 
 GROUPS_SHOWN = 5
+# Values that stand for no value, in lower case and without outer blanks.
+PLACEHOLDERS = frozenset(
+    ("", "-", "--", "---", ".", "?", "0", "n/a", "na", "n.a.", "none", "null", "nil", "nan", "unknown", "undefined",
+     "tbd", "not available", "not applicable", "unspecified", "missing")
+)  # fmt: skip
 ROWS_SHOWN = 10
 CREATED = (
     "created_at", "date_created", "created_on", "created", "inserted_at", "creation_date", "created_date",
@@ -47,6 +52,11 @@ class Details:
     activity: tuple[tuple[str | None, str | None, int], ...] = ()  # (user, user agent, rows), from directus_activity
     variants: int | None = None  # keys that differ from another only by case or blanks
 
+    @property
+    def placeholders(self) -> tuple[Group, ...]:
+        """The groups whose key stands for no value: the empty string, N/A. Such are among the largest."""
+        return tuple(group for group in self.groups if len(group.key) == 1 and _no_value(group.key[0]))
+
 
 def describe_duplicates(
     reader: Reader, table: Table, key: KeyQuery, survivor: Sequence[str], lifecycle_column: str | None
@@ -65,14 +75,20 @@ def describe_duplicates(
     )
 
 
+def _no_value(value: str | None) -> bool:
+    return value is not None and value.strip().lower() in PLACEHOLDERS
+
+
 def by_value(reader: Reader, table: Table, key: KeyQuery, column: str) -> tuple[tuple[str, str | None, int, int], ...]:
     """Duplicate groups and excess rows within each value of a lifecycle column."""
+    name = sql.Identifier(column)
+    dated = table.by_name[column].category == "D"  # each retired row may have a time of its own
     query = sql.SQL(
         "SELECT value::text, count(*), sum(n - 1)::bigint FROM (SELECT {value} AS value, count(*) AS n FROM {table}"
         " WHERE {key_is_set} GROUP BY {value}, {key} HAVING count(*) > 1) AS repeated"
         " GROUP BY value ORDER BY 2 DESC, 1 LIMIT {limit}"
     ).format(
-        value=sql.Identifier(column),
+        value=sql.SQL("CASE WHEN {} IS NOT NULL THEN 'a time' END").format(name) if dated else name,
         table=relation(table),
         key=names(key.columns),
         key_is_set=not_null(key.columns),

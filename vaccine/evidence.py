@@ -16,6 +16,11 @@ from vaccine.catalog import Table
 from vaccine.reader import Reader
 
 VALUES_COUNTED = 50
+# The groups of one key of some hundred thousand rows then stay in memory; several keys share one pass and gain nothing.
+MORE_MEMORY = (
+    "SELECT pg_catalog.set_config('work_mem', '32MB', true)"
+    " WHERE pg_catalog.pg_size_bytes(pg_catalog.current_setting('work_mem')) < 33554432"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,16 @@ class Counts:
     excess: int  # rows beyond the first of each group
     empty: int = 0  # rows whose key is the empty string
     open_groups: int = 0  # repeated keys with a NULL in some column but not in all
+
+    @property
+    def keyed(self) -> int:
+        """The rows that have a key: not NULL, and not the empty string that stands for no value."""
+        return self.rows - self.nulls - self.empty
+
+    @property
+    def keys(self) -> int:
+        """The distinct keys of those rows."""
+        return self.distinct - (1 if self.empty else 0)
 
 
 @dataclass(frozen=True)
@@ -51,7 +66,7 @@ def count_values(reader: Reader, table: Table, column: str) -> tuple[tuple[str, 
 def count_keys(
     reader: Reader, table: Table, keys: Sequence[KeyQuery], sample_percent: float | None = None
 ) -> tuple[Counts, ...]:
-    """Count all keys of a table in one statement.
+    """Count all keys of a table in one statement. Call it inside a block: it may raise work_mem for its rest.
 
     Keys that share a predicate are counted in one pass over the table; a key that an index serves
     is counted over that index. `sample_percent` reads that share of the pages (TABLESAMPLE SYSTEM).
@@ -63,6 +78,8 @@ def count_keys(
     query = sql.SQL(" UNION ALL ").join(parts)
     if sources:
         query = sql.SQL("WITH {} ").format(sql.SQL(", ").join(sources)) + query
+    if len(keys) == 1:
+        reader.rows(MORE_MEMORY)
     rows = sorted(reader.rows(query))
     return tuple(_counts(row[1:]) for row in rows)
 

@@ -8,8 +8,9 @@ hold (`is_current`, `deleted_at`), then the values of a status column.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 
 from vaccine.catalog import Catalog, Column, Index, Table
@@ -22,7 +23,8 @@ CURRENT_FLAG = re.compile(r"^(is_|row_)?(current|latest|newest|most_recent)(_fla
 _GONE = "deleted|archived|removed|obsolete|superseded|replaced|retired|discarded|trashed|destroyed"
 _OVER = (
     "closed|resolved|ended|revoked|cancell?ed|deactivated|disabled|voided|withdrawn|invalidated|unpublished|expired|"
-    "inactive"
+    "inactive|unsubscribed|terminated|finished|completed|left|released|returned|checked_out|logged_out|suspended|"
+    "dismissed|merged|rejected|stopped"
 )
 DEAD_FLAG = re.compile(rf"^(is_|was_|has_been_)?({_GONE}|historical|{_OVER})(_flag)?$")
 ENDED_AT = re.compile(rf"^({_GONE}|{_OVER})_?(at|on|date|time|ts|timestamp)?$|^(date|time|ts)_({_GONE}|{_OVER})$")
@@ -75,6 +77,7 @@ def lifecycle(
     history: bool = False,
     override: Override | None = None,
     hint: str | None = None,
+    ignored: Collection[str] = (),
 ) -> Lifecycle:
     """The lifecycle of a table as one key needs it.
 
@@ -86,13 +89,15 @@ def lifecycle(
         history: whether rows that are not live repeat the key, as a status alone cannot show.
         override: what the user says.
         hint: a predicate that the candidate brought along, used when nothing surer is found.
+        ignored: columns that the rows have shown to say nothing of who is live.
     """
-    predicate, reasons = _predicate(catalog, table, columns, values or {}, history=history, hint=hint)
+    silent = {*columns, *ignored}
+    predicate, reasons = _predicate(catalog, table, columns, values or {}, silent, history=history, hint=hint)
     if override and override.predicate is not None:
-        predicate, reasons = parse(override.predicate), ("the predicate was given by the configuration",)
+        predicate, reasons = parse(override.predicate), ("the predicate was given by a person",)
     assign, how = _assign(catalog, table, predicate, values or {})
     if override and override.assign is not None:
-        assign, how = override.assign, ("how a row is retired was given by the configuration",)
+        assign, how = override.assign, ("how a row is retired was given by a person",)
     survivor = (override and override.survivor) or survivor_order(table)
     text = override.predicate if override and override.predicate is not None else render(predicate)
     return Lifecycle(
@@ -102,6 +107,12 @@ def lifecycle(
         survivor=survivor,
         reasons=(*reasons, *how),
     )
+
+
+def may_say_nothing(table: Table, name: str) -> bool:
+    """Whether a column may say nothing of who is live: a `valid_to` may be a plan, a flag may be unused."""
+    form = _form(table.by_name[name]) if name in table.by_name else ""
+    return form in {"valid_to", "live"} or (form == "ended" and not GONE.search(name))
 
 
 def whole_predicate(table: Table, columns: Sequence[str], of: str | None) -> str | None:
@@ -125,7 +136,14 @@ def survivor_order(table: Table) -> tuple[str, ...]:
 
 
 def _predicate(
-    catalog: Catalog, table: Table, columns: tuple[str, ...], values: Values, *, history: bool, hint: str | None
+    catalog: Catalog,
+    table: Table,
+    columns: tuple[str, ...],
+    values: Values,
+    silent: Collection[str],
+    *,
+    history: bool,
+    hint: str | None,
 ) -> tuple[Predicate, tuple[str, ...]]:
     own = _from_unique_index(table, columns)
     if own:
@@ -133,15 +151,21 @@ def _predicate(
     sibling = _from_sibling(catalog, table, columns)
     if sibling:
         return sibling
-    named = _from_names(table, columns, history=history)
+    named = _from_names(table, silent, history=history)
     if named:
         return named
-    if hint:
+    if hint and not any(condition.column in silent for condition in parse(hint)):
         return _without_key(parse(hint), columns), ("the predicate that the candidate key came with",)
     plain = _from_plain_index(table, columns)
     if plain and (history or _form(table.by_name[plain[0][0].column]) != "status"):
         return plain
-    return _from_values(catalog, table, columns, values, history=history) or _for_history(plain, history=history)
+    return _from_values(catalog, table, silent, values, history=history) or _for_history(plain, history=history)
+
+
+def named_predicate(table: Table, columns: Collection[str]) -> str | None:
+    """The predicate that the names of a table's columns alone give; `columns` are the key's own."""
+    found = _from_names(table, columns, history=False)
+    return render(found[0]) if found else None
 
 
 def _for_history(
@@ -177,20 +201,21 @@ def _from_sibling(catalog: Catalog, table: Table, columns: tuple[str, ...]) -> t
     return None
 
 
-def _from_names(table: Table, columns: tuple[str, ...], *, history: bool) -> tuple[Predicate, tuple[str, ...]] | None:
+def _from_names(table: Table, silent: Collection[str], *, history: bool) -> tuple[Predicate, tuple[str, ...]] | None:
     """Columns that say by their name which rows are history.
 
     A soft deletion or a version flag always does. One that only says that something is over
     (`closed_at`, `is_active`) does when rows that are not live repeat the key.
     """
-    for form in ("ended", "live", "dead", "valid_to"):
-        for column in table.columns:
-            if column.name in columns or _form(column) != form:
+    spoken = [(column, form) for column in table.columns if (form := _form(column)) and column.name not in silent]
+    for wanted in ("ended", "live", "dead", "valid_to") if spoken else ():
+        for column, form in spoken:
+            if form != wanted:
                 continue
             sure = CURRENT_FLAG.match(column.name) or GONE.search(column.name) or form == "valid_to"
             condition = _live_condition(column, form) if sure or (history and form != "live") else None
             if condition:
-                return (condition,), (f"{column.name} says which rows are live: {condition}",)
+                return (condition,), (f"{column.name} says so by its name",)
     return None
 
 
@@ -218,28 +243,28 @@ def _from_plain_index(table: Table, columns: tuple[str, ...]) -> tuple[Predicate
 
 
 def _from_values(
-    catalog: Catalog, table: Table, columns: tuple[str, ...], values: Values, *, history: bool
+    catalog: Catalog, table: Table, silent: Collection[str], values: Values, *, history: bool
 ) -> tuple[Predicate, tuple[str, ...]] | None:
-    """A status column's live value, when rows that are not live repeat the key."""
+    """What a status column says, when rows that are not live repeat the key: a value that nobody knows is live."""
     if not history:
         return None
     for column in table.columns:
-        if column.name in columns:
+        if column.name in silent:
             continue
         form = _form(column)
         if form == "live" and column.category == "B":
-            return (Condition("true", column.name),), (f"{column.name} says which rows are live",)
+            return (Condition("true", column.name),), (f"{column.name} says so by its name",)
         if form != "status":
             continue
         known = _known_values(catalog, table, column, values)
         live = [value for value in known if _word(value) in LIVE_VALUES]
         retired = [value for value in known if _word(value) in RETIRED_VALUES]
+        if retired and len(live) + len(retired) < len(known):
+            gone = Condition("not in", column.name, tuple(sorted(literal(value) for value in retired)))
+            return (gone,), (f"{column.name} has retired values ({', '.join(retired)}); all others are live",)
         if live and retired:
-            chosen = tuple(sorted(literal(value) for value in live))
-            shown = ", ".join(live)
-            return (Condition("in", column.name, chosen),), (
-                f"{column.name} has live values ({shown}) and retired ones",
-            )
+            chosen = Condition("in", column.name, tuple(sorted(literal(value) for value in live)))
+            return (chosen,), (f"{column.name} has live values ({', '.join(live)}) and retired ones",)
     return None
 
 
@@ -267,12 +292,11 @@ def _retire(
         return Expression("now()"), f"a row is retired by {column.name} = now()"
     if condition.kind == "in" and condition.values == ("'infinity'",) and column.category == "D":
         return Expression("now()"), f"a row is retired by {column.name} = now()"
-    if condition.kind == "in" and column.category in {"S", "E"}:
-        live = set(condition.values)
-        known = [value for value in _known_values(catalog, table, column, values) if literal(value) not in live]
-        ranked = sorted(
-            (RETIRED_VALUES.index(_word(value)), value) for value in known if _word(value) in RETIRED_VALUES
-        )
+    if condition.kind in {"in", "not in"} and column.category in {"S", "E"}:
+        named = set(condition.values)
+        known = _known_values(catalog, table, column, values)
+        dead = [value for value in known if (literal(value) in named) == (condition.kind == "not in")]
+        ranked = sorted((RETIRED_VALUES.index(_word(value)), value) for value in dead if _word(value) in RETIRED_VALUES)
         if ranked:
             return ranked[0][1], f"a row is retired by {column.name} = {ranked[0][1]!r}, a value that the column has"
     return None
@@ -300,16 +324,17 @@ def _known_values(catalog: Catalog, table: Table, column: Column, values: Values
 
 def _form(column: Column) -> str:
     """What a column says of its row by name and type: status, live, dead, ended, valid_to, or nothing."""
-    if column.category in {"S", "E"}:
-        return "status" if STATUS.search(column.name) else ""
-    if column.category == "B":
-        if LIVE_FLAG.match(column.name):
-            return "live"
-        return "dead" if DEAD_FLAG.match(column.name) else ""
-    if column.category == "D":
-        if ENDED_AT.match(column.name):
-            return "ended"
-        return "valid_to" if VALID_TO.match(column.name) else ""
+    return _form_of(column.name, column.category)
+
+
+@lru_cache(maxsize=8192)
+def _form_of(name: str, category: str) -> str:
+    if category in {"S", "E"}:
+        return "status" if STATUS.search(name) else ""
+    if category == "B":
+        return "live" if LIVE_FLAG.match(name) else "dead" if DEAD_FLAG.match(name) else ""
+    if category == "D":
+        return "ended" if ENDED_AT.match(name) else "valid_to" if VALID_TO.match(name) else ""
     return ""
 
 

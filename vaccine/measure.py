@@ -21,13 +21,15 @@ from vaccine.evidence import Counts, KeyQuery, count_keys, count_values, count_v
 from vaccine.finding import Lifecycle
 from vaccine.implication import proves
 from vaccine.keys import CandidateKey
-from vaccine.lifecycle import Override, Values, lifecycle, lifecycle_columns, siblings, whole_predicate
+from vaccine.lifecycle import Override, Values, lifecycle, lifecycle_columns, may_say_nothing, siblings, whole_predicate
 from vaccine.predicate import parse
 from vaccine.reader import Reader
 
 Overrides = Mapping[tuple[str, ...], Override | None]
 LARGE_ROWS = 1_000_000
 FEW = 10
+SIBLINGS_NAMED = 5
+STRUCTURE_ONLY = ("rows and duplicates: structure only, no rows were read",)
 BYTES_A_ROW = 100  # where nothing but the size is known
 
 
@@ -77,10 +79,16 @@ class Scene:
     limits: Limits
 
 
-def structure_only(scene: Scene) -> list[Measured]:
-    """What structure alone says, without a connection."""
-    unknown = ("rows and duplicates: structure only, no rows were read",)
-    return [replace(_known(scene, key), unknowns=unknown) for key in scene.keys]
+def structure_only(reader: Reader, scene: Scene) -> list[Measured]:
+    """What structure alone says; no row is read, but PostgreSQL may be asked whether one predicate implies another."""
+    known = [replace(_known(scene, key), unknowns=STRUCTURE_ONLY) for key in scene.keys]
+    if not any(_undecided(each) for each in known):
+        return known
+    try:
+        return [_ask_coverage(reader, scene, key, each) for key, each in zip(scene.keys, known, strict=True)]
+    except psycopg.Error as error:
+        _refuse_bad_override(scene, error)
+        return known
 
 
 def measure(reader: Reader, scene: Scene) -> list[Measured]:
@@ -92,7 +100,7 @@ def measure(reader: Reader, scene: Scene) -> list[Measured]:
     known = [_known(scene, key) for key in scene.keys]
     reason = _unreadable(scene.table)
     if reason is None and scene.limits.timeout_ms() <= 0:
-        reason = f"rows and duplicates: the time budget ran out before {_name(scene.table)}; raise --budget"
+        reason = "rows and duplicates: the time budget ran out before these were counted; raise --budget"
     if reason is not None:
         return [replace(each, unknowns=(reason,)) for each in known]
     try:
@@ -146,8 +154,20 @@ def _count_live(reader: Reader, scene: Scene, known: list[Measured]) -> list[Mea
     with reader.block(scene.limits.timeout_ms()):
         counts = count_keys(reader, scene.table, queries)
     for number, of in zip(pending, counts, strict=True):
-        known[number] = replace(known[number], live=_whole(of))
+        known[number] = _told_by_rows(scene, number, replace(known[number], live=_whole(of)), values)
     return _all_live(known)
+
+
+def _told_by_rows(scene: Scene, number: int, known: Measured, values: Values) -> Measured:
+    """The same without a predicate that no row satisfies, where its column may say nothing."""
+    key, of = scene.keys[number], known.lifecycle.columns
+    silent = known.live is not None and known.live.rows == 0 and known.every is not None and known.every.keyed > 0
+    if not silent or len(of) != 1 or not may_say_nothing(scene.table, of[0]) or scene.overrides.get(key.columns):
+        return known
+    again = _known(scene, key, values, ignored=of)
+    if again.lifecycle.predicate is not None:
+        return known  # another column would have to be counted first
+    return replace(known, live=None, coverage=again.coverage, lifecycle=again.lifecycle, predicate=again.predicate)
 
 
 def _all_live(known: list[Measured]) -> list[Measured]:
@@ -181,7 +201,7 @@ def _whole(counts: Counts) -> Counts:
 
 def _described(reader: Reader, scene: Scene, key: CandidateKey, known: Measured) -> Measured:
     """The same with its duplicates in detail, and with what was left unmeasured."""
-    unknowns = _left_out(known)
+    unknowns = _left_out(known, scene.limits.large_rows)
     if not _worth_describing(known):
         return replace(known, unknowns=unknowns)
     try:
@@ -196,7 +216,7 @@ def _worth_describing(known: Measured) -> bool:
     counts = known.every or known.live
     if counts is None or (known.coverage.guarded and not counts.groups):
         return False
-    if counts.rows >= FEW and all(of.distinct * 2 < of.rows - of.nulls for of in (counts, known.live or counts)):
+    if counts.rows >= FEW and all(of.keys * 2 < of.keyed for of in (counts, known.live or counts)):
         return False  # it repeats on purpose: its groups are no damage
     return bool(counts.groups) or (known.every is not None and known.every.rows > 0)
 
@@ -212,36 +232,64 @@ def _details(reader: Reader, scene: Scene, query: KeyQuery, known: Measured) -> 
             details = replace(details, activity=made)
     if known.every and known.every.groups and column:
         details = replace(details, by_value=by_value(reader, table, query, column))
-    if known.every and len(query.columns) == 1 and table.by_name[query.columns[0]].category == "S":
+    if _foldable(scene, query, known):
         details = replace(details, variants=count_variants(reader, table, query))
     return details
 
 
-def _known(scene: Scene, key: CandidateKey, values: Values | None = None, *, history: bool = False) -> Measured:
+def _foldable(scene: Scene, query: KeyQuery, known: Measured) -> bool:
+    """Whether values are folded to find those that differ by case or blanks: it takes longer than to count them."""
+    text = len(query.columns) == 1 and scene.table.by_name[query.columns[0]].category == "S"
+    return text and known.every is not None and known.every.rows <= scene.limits.large_rows
+
+
+def _known(
+    scene: Scene,
+    key: CandidateKey,
+    values: Values | None = None,
+    *,
+    history: bool = False,
+    ignored: Sequence[str] = (),
+) -> Measured:
     """What structure says of one key, with the lifecycle's values where they were counted."""
     catalog, table = scene.catalog, scene.table
     override = scene.overrides.get(key.columns)
     beside = siblings(catalog, table, key.columns)
     found = lifecycle(
-        catalog, table, key.columns, values=values, history=history, override=override, hint=key.predicate
+        catalog,
+        table,
+        key.columns,
+        values=values,
+        history=history,
+        override=override,
+        hint=key.predicate,
+        ignored=ignored,
     )
     return Measured(
         coverage=coverage(table, key.columns, parse(found.predicate)),
         lifecycle=found,
         predicate=whole_predicate(table, key.columns, found.predicate),
-        siblings=tuple(f"{other.schema}.{other.name} ({index.name})" for other, index in beside),
+        siblings=tuple(f"{other.schema}.{other.name} ({index.name})" for other, index in beside[:SIBLINGS_NAMED]),
         rows_estimate=catalog.rows_estimate(table),
     )
 
 
 def _ask_coverage(reader: Reader, scene: Scene, key: CandidateKey, known: Measured) -> Measured:
     """Where the text of two predicates cannot tell, PostgreSQL's planner may."""
-    if known.coverage.guarded or not known.coverage.undecided or not known.predicate:
+    if not _undecided(known) or known.predicate is None:
         return known
     indexes = [index for index in scene.table.indexes if index.name in known.coverage.undecided]
     with reader.block(scene.limits.timeout_ms()):
-        proven = {index.name for index in indexes if proves(reader, scene.table, known.predicate, index)}
+        proven = {
+            index.name
+            for index in indexes
+            if index.predicate and proves(reader, scene.table, known.predicate, index.predicate)
+        }
     return replace(known, coverage=coverage(scene.table, key.columns, parse(known.lifecycle.predicate), proven))
+
+
+def _undecided(known: Measured) -> bool:
+    return bool(known.coverage.undecided and known.predicate and not known.coverage.guarded)
 
 
 def _rows_estimate(reader: Reader, scene: Scene) -> float | None:
@@ -253,8 +301,10 @@ def _rows_estimate(reader: Reader, scene: Scene) -> float | None:
     return rows
 
 
-def _left_out(known: Measured) -> tuple[str, ...]:
+def _left_out(known: Measured, large_rows: int) -> tuple[str, ...]:
     about = "" if known.rows_estimate is None else f" of about {known.rows_estimate:,.0f} rows"
+    if known.every is not None and known.every.rows > large_rows and not known.coverage.guarded:
+        return (f"values that differ by case or blanks: not looked for in a table{about}",)
     if known.every is not None:
         return ()
     if known.live is not None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import psycopg
 from psycopg import sql
 
-from vaccine.catalog import Catalog, Table
+from vaccine.catalog import Catalog, Statement, Table
 from vaccine.finding import Writer
 from vaccine.reader import Reader, question
+from vaccine.statements import Statements
 
 _NAME = r'(?:"(?:[^"]|"")+"|[\w$]+)'
 _INSERT = re.compile(rf"\b(?:insert|merge)\s+into\s+(?:only\s+)?({_NAME}(?:\s*\.\s*{_NAME})?)", re.IGNORECASE)
@@ -49,14 +50,12 @@ def tables_inserted(text: str) -> tuple[tuple[str | None, str], ...]:
     return tuple(dict.fromkeys(found))
 
 
-def observe(reader: Reader, catalog: Catalog) -> tuple[Writers, tuple[str, ...]]:
+def observe(reader: Reader, catalog: Catalog, statements: Statements) -> tuple[Writers, tuple[str, ...]]:
     """Writers by (schema, table), the surest first, and what could not be seen."""
-    places: dict[str, list[Spot]] = defaultdict(list)
-    for table in catalog.tables:
-        places[table.name].append((table.schema, table.name))
-    found = _Found(places)
+    found = _Found(catalog.places)
     _flows(catalog, found)
-    unknowns = [*_activity(reader, catalog, found), *_statements(reader, catalog, found)]
+    unknowns = [*_activity(reader, catalog, found), *statements.unknowns]
+    _statements(statements.inserts, found)
     _functions(catalog, found)
     _statistics(catalog, found)
     _grants(reader, catalog, found)
@@ -92,21 +91,13 @@ def _activity(reader: Reader, catalog: Catalog, found: _Found) -> list[str]:
     return []
 
 
-def _statements(reader: Reader, catalog: Catalog, found: _Found) -> list[str]:
-    if catalog.statements is None:
-        return []
-    query = sql.SQL(question("statements")).format(statements=sql.Identifier(*catalog.statements))
-    try:
-        with reader.block(ACTIVITY_TIMEOUT_MS):
-            rows = reader.rows(query)
-    except psycopg.Error as error:
-        return [f"writers in pg_stat_statements: not read ({_first_line(error)})"]
-    for text, calls in rows:
-        for schema, table in tables_inserted(text):
-            words = " ".join(text.split())
+def _statements(statements: Sequence[Statement], found: _Found) -> None:
+    for statement in statements:
+        for schema, table in tables_inserted(statement.text):
+            words = " ".join(statement.text.split())
             short = words if len(words) <= 80 else words[:77] + "..."
-            found.add(table, schema, Writer("statement", short, confidence=0.9, evidence=f"called {calls:,} times"))
-    return []
+            evidence = f"called {statement.calls:,} times"
+            found.add(table, schema, Writer("statement", short, confidence=0.9, evidence=evidence))
 
 
 def _functions(catalog: Catalog, found: _Found) -> None:

@@ -6,10 +6,10 @@ number (manual, section 53: pg_index.indkey, pg_constraint.conkey).
 
 from __future__ import annotations
 
-import gc
 from collections import Counter, defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from sys import intern
 from typing import Any
 
@@ -18,11 +18,16 @@ from psycopg import sql
 
 from vaccine import frameworks
 from vaccine.catalog import Catalog, Check, Choices, Column, Flow, ForeignKey, Function, Index, Table
+from vaccine.collector import collector_at_rest
 from vaccine.predicate import columns_in
 from vaccine.reader import Reader, question
 
 Row = tuple[Any, ...]
 LOCK_TRIES = 3
+_NEVER_ANALYSED: Row = (None, None, None)
+_NO_TYPE: Row = ("???", "", False, ())  # dropped since the columns were read
+_BY_NUMBER = attrgetter("number")
+_BY_NAME = attrgetter("name")
 _DIRECTUS = {
     "directus_flows": {"id", "name", "status"},
     "directus_operations": {"flow", "type", "options"},
@@ -49,20 +54,10 @@ def reflect(reader: Reader, *, with_frameworks: bool = False) -> Catalog:
     unless `with_frameworks`.
     """
     for _ in range(LOCK_TRIES):
-        with suppress(psycopg.errors.LockNotAvailable):  # somebody locked a table since we looked
-            return _without_pauses(reader, with_frameworks=with_frameworks)
-    return _without_pauses(reader, with_frameworks=with_frameworks)
-
-
-def _without_pauses(reader: Reader, *, with_frameworks: bool) -> Catalog:
-    """Reflect with the cyclic garbage collector at rest: a million objects that stay are made, and no cycle."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
+        with suppress(psycopg.errors.LockNotAvailable), collector_at_rest():  # somebody locked a table since we looked
+            return _reflect(reader, with_frameworks=with_frameworks)
+    with collector_at_rest():
         return _reflect(reader, with_frameworks=with_frameworks)
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _reflect(reader: Reader, *, with_frameworks: bool) -> Catalog:
@@ -132,34 +127,56 @@ def _table(row: Row, parts: _Parts, relations: dict[int, tuple[str, str]], *, in
 
 
 def _columns(reader: Reader, relations: dict[int, tuple[str, str]], locked: sql.Composable) -> _Parts:
+    """The columns of all tables. Equal ones are one object: in a large database most tables repeat those of others."""
     parts = _Parts()
-    labels = {row[0]: tuple(row[1]) for row in reader.rows(question("enums"))}
     statistics = {(row[0], row[1], row[2]): row[3:] for row in reader.rows(question("statistics"))}
-    for oid, name, number, kind, not_null, default, generated, identity, category, enum, comment in reader.rows(
-        sql.SQL(question("columns")).format(locked=locked)
-    ):
+    rows = reader.rows(sql.SQL(question("columns")).format(locked=locked))
+    types = _types(reader, rows)
+    made: dict[tuple[Any, ...], Column] = {}
+    for row in rows:
+        oid, name = row[0], row[1]
         relation = relations.get(oid)
         if relation is None:  # created since the tables were read
             continue
-        nulls, distinct = statistics.get((*relation, name), (None, None))
-        parts.names.setdefault(oid, {})[number] = interned = intern(name)
-        parts.columns[oid].append(
-            Column(
-                interned,
-                number,
-                intern(kind),
-                not_null,
-                default,
-                generated,
-                identity,
-                labels.get(enum, ()) if enum else (),
-                category,
-                comment,
-                nulls,
-                distinct,
-            )
-        )
+        seen = statistics.get((*relation, name), _NEVER_ANALYSED) if statistics else _NEVER_ANALYSED
+        key = (row[1:], seen)
+        column = made.get(key)
+        if column is None:
+            column = made[key] = _column(row, types.get((row[3], row[4]), _NO_TYPE), seen)
+        parts.columns[oid].append(column)
+    shared: dict[tuple[int, ...], dict[int, str]] = {}
+    for oid, columns in parts.columns.items():
+        columns.sort(key=_BY_NUMBER)
+        names = shared.setdefault(tuple(map(id, columns)), {})
+        if not names:
+            names.update((column.number, column.name) for column in columns)
+        parts.names[oid] = names
     return parts
+
+
+def _types(reader: Reader, rows: list[Row]) -> dict[tuple[int, int], Row]:
+    """What is known of each (type, modifier) that columns have."""
+    pairs = list({(row[3], row[4]) for row in rows})
+    found = reader.rows(question("types"), {"oids": [oid for oid, _ in pairs], "modifiers": [of for _, of in pairs]})
+    return {(row[0], row[1]): row[2:] for row in found}
+
+
+def _column(row: Row, kind: Row, statistics: Row) -> Column:
+    _, name, number, _, _, not_null, default, generated, identity, comment = row
+    written, category, never_null, labels = kind
+    return Column(
+        intern(name),
+        number,
+        intern(written),
+        not_null or never_null,
+        default,
+        generated,
+        identity,
+        tuple(labels),
+        category,
+        comment,
+        *statistics,
+    )
 
 
 def _index_rows(reader: Reader, server_version_num: int, locked: sql.Composable) -> list[Row]:
@@ -168,22 +185,24 @@ def _index_rows(reader: Reader, server_version_num: int, locked: sql.Composable)
 
 
 def _indexes(rows: list[Row], parts: _Parts) -> None:
+    keys: dict[tuple[str, int], tuple[str | None, ...]] = {}
     for row in rows:
-        oid, name, numbers, width, definition, unique, primary, valid, ready, predicate, expressions, *rest = row
-        method, not_distinct, constraint, immediate, operators, scans, size = rest
+        oid, name, numbers, width, unique, primary, valid, ready, predicate, expressions, *rest = row
+        method, not_distinct, constraint, immediate, operators, scans, size, finer = rest
         names = parts.names.get(oid, {})
-        every = tuple(names.get(int(number)) for number in numbers.split())
+        every = keys.get((numbers, id(names)))
+        if every is None:
+            every = keys[numbers, id(names)] = tuple(names.get(int(number)) for number in numbers.split())
         known = names.values()
         parts.indexes[oid].append(
             Index(
                 name=name,
                 columns=every[:width],
-                definition=definition or "",
                 unique=unique,
                 primary=primary,
                 valid=valid,
                 ready=ready,
-                predicate=predicate,
+                predicate=intern(predicate) if predicate else None,
                 expressions=tuple(expressions or ()),
                 expression_columns=columns_in(" , ".join(expressions), known) if expressions else (),
                 include=tuple(column for column in every[width:] if column is not None),
@@ -195,8 +214,11 @@ def _indexes(rows: list[Row], parts: _Parts) -> None:
                 scans=scans,
                 bytes=size,
                 partial_columns=columns_in(predicate, known) if predicate else (),
+                finer_collation=finer,
             )
         )
+    for indexes in parts.indexes.values():
+        indexes.sort(key=_BY_NAME)
 
 
 def _constraints(rows: list[Row], parts: _Parts, relations: dict[int, tuple[str, str]]) -> None:

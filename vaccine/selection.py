@@ -9,10 +9,12 @@ from fnmatch import fnmatchcase
 
 from vaccine.catalog import Catalog, Table
 from vaccine.errors import UnknownKeyError
-from vaccine.keys import CandidateKey, candidate_keys, hints_from_functions
+from vaccine.keys import CandidateKey, KeyHint, candidate_keys, hints_from_functions, hints_from_statements
 from vaccine.measure import LARGE_ROWS
 from vaccine.predicate import parse, render
 from vaccine.settings import AuditSettings
+from vaccine.statements import Statements
+from vaccine.uniqueness import hints_from_statistics
 
 CONSIDERED_AT = 0.05  # weaker candidates than this are not even counted
 MEANT_SCORE = 0.9  # of a key that somebody began to build a unique index for
@@ -67,24 +69,32 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def candidates(catalog: Catalog, settings: AuditSettings) -> dict[tuple[str, str], list[CandidateKey]]:
+def hints(catalog: Catalog, statements: Statements) -> tuple[KeyHint, ...]:
+    """What functions and applications look rows up by before they insert, and what statistics find nearly unique."""
+    seen = hints_from_statements((*statements.inserts, *statements.lookups), catalog)
+    return (*hints_from_functions(catalog.functions, catalog), *seen, *hints_from_statistics(catalog))
+
+
+def candidates(
+    catalog: Catalog, settings: AuditSettings, statements: Statements
+) -> dict[tuple[str, str], list[CandidateKey]]:
     """The candidate keys by table: those that score, those a person spoke of, and those an INVALID index was for.
 
     Where rows are read, weak ones of tables that are not large come along: their rows may speak for them.
     """
     weakest = min(settings.min_score, CONSIDERED_AT) if settings.data else settings.min_score
     by_table: dict[tuple[str, str], list[CandidateKey]] = defaultdict(list)
-    for key in candidate_keys(catalog, hints_from_functions(catalog.functions, catalog)):
+    for key in candidate_keys(catalog, hints(catalog, statements)):
         spoken_of = (key.schema, key.table, key.columns) in settings.overrides
         names = [f"{key.schema}.{key.table}.{column}" for column in key.columns]
         wanted = spoken_of or key.score >= settings.min_score or (key.score >= weakest and _cheap(catalog, key))
         if wanted and not any(_matches(name, settings.exclude) for name in names):
             by_table[key.schema, key.table].append(key)
     for table in catalog.tables:
-        known = {key.columns for key in by_table.get((table.schema, table.name), ())}
         for key in _meant_by_invalid(table):
-            if key.columns not in known:
-                by_table[table.schema, table.name].append(key)
+            spot = (table.schema, table.name)
+            others = [other for other in by_table[spot] if set(other.columns) != set(key.columns)]
+            by_table[spot] = [*others, key]
     for schema, name, columns in settings.overrides:
         table = named_table(catalog, (schema, name), columns)
         if columns not in {key.columns for key in by_table[schema, name]}:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 import psycopg
@@ -31,6 +32,7 @@ class AuditSettings:
         source: folders of source code whose writers count.
         overrides: what a person says of a key's lifecycle, by (schema, table, columns).
         accepted: why a key's finding is accepted, by (schema, table, columns).
+        expired: keys whose acceptance has ended, and its last day.
         progress: called after each table.
     """
 
@@ -46,4 +48,5 @@ class AuditSettings:
     source: tuple[Path, ...] = ()
     overrides: Mapping[Key, Override] = field(default_factory=dict)
     accepted: Mapping[Key, str] = field(default_factory=dict)
+    expired: Mapping[Key, date] = field(default_factory=dict)
     progress: Callable[[Progress], None] | None = None

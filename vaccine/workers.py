@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 
 import psycopg
 
+from vaccine.errors import ConnectionFailedError
 from vaccine.measure import Measured, Scene
 from vaccine.reader import Reader
 
@@ -50,35 +51,90 @@ class Progress:
         return (time.monotonic() - self.started) * (self.bytes_total - self.bytes_done) / self.bytes_done
 
 
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What all scenes gave, in their order; the statements that further connections ran; what was not as asked."""
+
+    results: list[list[Measured]]
+    statements: int = 0
+    unknowns: tuple[str, ...] = ()
+
+
+def in_turn(
+    measure: Callable[[Reader, Scene], list[Measured]],
+    reader: Reader,
+    scenes: Sequence[Scene],
+    progress: Callable[[Progress], None] | None,
+) -> Gathered:
+    """Measure all scenes, one after another."""
+    tracker = Progress.start(scenes)
+    results = []
+    for scene in scenes:
+        results.append(measure(reader, scene))
+        tracker = tracker.after(scene)
+        if progress:
+            progress(tracker)
+    return Gathered(results)
+
+
 def in_parallel(
     measure: Callable[[Reader, Scene], list[Measured]],
+    reader: Reader,
     scenes: Sequence[Scene],
     jobs: int,
+    *,
     connect: Callable[[], psycopg.Connection],
     progress: Callable[[Progress], None] | None,
-) -> tuple[list[list[Measured]], int]:
-    """Measure all scenes with `jobs` connections; the results in the scenes' order, and the statements run."""
+) -> Gathered:
+    """Measure all scenes with `jobs` connections, `reader`'s among them; with fewer where no more may be opened."""
     free: queue.SimpleQueue[Reader] = queue.SimpleQueue()
-    readers = []
+    free.put(reader)
     tracker = Progress.start(scenes)
     with ExitStack() as stack:
-        for _ in range(min(jobs, len(scenes))):
-            readers.append(Reader(stack.enter_context(connect())))
-            free.put(readers[-1])
+        others, unknowns = _open(stack, min(jobs, len(scenes)) - 1, connect)
+        for other in others:
+            free.put(other)
 
         def one(scene: Scene) -> list[Measured]:
-            reader = free.get()
+            chosen = free.get()
             try:
-                return measure(reader, scene)
+                return measure(chosen, scene)
             finally:
-                free.put(reader)
+                free.put(chosen)
 
         results: list[list[Measured]] = [[] for _ in scenes]
-        with ThreadPoolExecutor(max_workers=jobs) as pool:
+        with ThreadPoolExecutor(max_workers=len(others) + 1) as pool, _stopped_at_once(pool, [reader, *others]):
             pending = {pool.submit(one, scene): number for number, scene in enumerate(scenes)}
             for future in as_completed(pending):
                 results[pending[future]] = future.result()
                 tracker = tracker.after(scenes[pending[future]])
                 if progress:
                     progress(tracker)
-    return results, sum(reader.statements for reader in readers)
+    return Gathered(results, sum(other.statements for other in others), unknowns)
+
+
+@contextmanager
+def _stopped_at_once(pool: ThreadPoolExecutor, readers: Sequence[Reader]) -> Iterator[None]:
+    """On Ctrl-C or an error: nothing further begins, and the queries that run are cancelled."""
+    try:
+        yield
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for reader in readers:
+            with suppress(psycopg.Error):
+                reader.connection.cancel_safe(timeout=5)
+        raise
+
+
+def _open(
+    stack: ExitStack, wanted: int, connect: Callable[[], psycopg.Connection]
+) -> tuple[list[Reader], tuple[str, ...]]:
+    """Up to `wanted` further connections, and why there are fewer."""
+    found: list[Reader] = []
+    for _ in range(wanted):
+        try:
+            found.append(Reader(stack.enter_context(connect())))
+        except (ConnectionFailedError, psycopg.OperationalError) as error:
+            why = error.why if isinstance(error, ConnectionFailedError) else str(error).strip()
+            return found, (f"--jobs: only {len(found) + 1} connections could be opened ({why})",)
+    return found, ()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -195,6 +197,49 @@ def test_jobs_give_the_same_findings(connection: psycopg.Connection, database: s
     assert seen[-1].done == seen[-1].total == 7
 
 
+def test_jobs_make_do_with_the_connections_that_may_be_opened(connection: psycopg.Connection) -> None:
+    for number in range(6):
+        connection.execute(f"CREATE TABLE t{number} (id int PRIMARY KEY, slug text NOT NULL)")
+    with _role(connection, "has_two") as url:
+        connection.execute("ALTER ROLE has_two CONNECTION LIMIT 2")
+        done = _vaccine("audit", "--url", url, "--jobs", "5", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert {finding["rows"] for finding in report["findings"]} == {0}
+    [unknown] = [unknown for unknown in report["unknowns"] if unknown.startswith("--jobs")]
+    assert "only 2 connections could be opened" in unknown
+    assert "too many connections for role" in unknown
+
+
+@pytest.mark.parametrize("jobs", ["1", "3"])
+def test_ctrl_c_ends_it_at_once_and_leaves_no_query_behind(
+    connection: psycopg.Connection, database: str, jobs: str
+) -> None:
+    slow = []
+    for number in range(4):
+        connection.execute(
+            f"CREATE TABLE t{number} (id int PRIMARY KEY, slug text); INSERT INTO t{number} VALUES (1, 'a')"
+        )
+        slow += ["--where", f"t{number}.slug", "pg_sleep(300) IS NOT NULL"]
+    command = [sys.executable, "-m", "vaccine", "audit", "--url", database, "--jobs", jobs, *slow]
+    running = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'vaccine' AND state = 'active'"
+    asleep = running + " AND query LIKE '%pg_sleep%' AND datname = current_database()"
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        for _ in range(300):
+            if connection.execute(asleep).fetchone() == (int(jobs),):
+                break
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted" in said
+    for _ in range(100):
+        if connection.execute(asleep).fetchone() == (0,):
+            break
+        time.sleep(0.1)
+    assert connection.execute(asleep).fetchone() == (0,)
+
+
 HOSTILE_SCHEMA = "sch\"e.ma '%s"
 HOSTILE_TABLE = 'Table "Über" {x}\n; DROP TABLE %(y)s--'
 HOSTILE_KEY = "select" + "ü" * 28
@@ -238,10 +283,14 @@ def test_bad_requests_have_their_exit_status(database: str) -> None:
 
 def test_a_hot_standby_will_do(connection: psycopg.Connection, server: Server) -> None:
     _issues(connection)
+    connection.execute("CREATE TABLE tasks (id int PRIMARY KEY, code text, state text)")
+    connection.execute("CREATE UNIQUE INDEX uq ON tasks (code) WHERE lower(state) = 'open'")
     name = connection.info.dbname
     with _standby(server) as port, psycopg.connect(f"postgresql://postgres@127.0.0.1:{port}/{name}") as reading:
         audit = run_audit(reading, AuditSettings())
+        asked = audit_key(reading, AuditSettings(), ("public", "tasks"), ("code",), "state = 'open'")
     assert audit.catalog.in_recovery
+    assert asked.guarded_by == ("uq",)  # the planner was asked whether one predicate implies the other
     assert _one(audit, "issues").live_excess_rows == 1
     assert any("standby keeps no table statistics" in unknown for unknown in audit.unknowns)
 

@@ -68,7 +68,9 @@ def test_vaccine_toml_accepts_until_a_day(tasks: None, database: str, tmp_path: 
     (tmp_path / "vaccine.toml").write_text(entry.format("2999-01-01"))
     assert _check(tmp_path, database).returncode == 0
     (tmp_path / "vaccine.toml").write_text(entry.format("2001-01-01"))
-    assert _check(tmp_path, database).returncode == 1
+    done = _check(tmp_path, database)
+    assert done.returncode == 1
+    assert "public.tasks.slug was accepted until 2001-01-01 and counts again" in done.stderr
     (tmp_path / "vaccine.toml").write_text('excludes = ["public.*"]\n')
     done = _check(tmp_path, database)
     assert done.returncode == 2

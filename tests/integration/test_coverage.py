@@ -2,35 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import psycopg
 import pytest
 from psycopg import errors
 
+from tests.coverage_cases import COLUMNS, ROW, Case, check, insert
 from vaccine.audit import AuditSettings, audit_key
 from vaccine.finding import Priority
-
-COLUMNS = (
-    "id bigint generated always as identity primary key, tenant int, code text, email varchar(80), status varchar(20)"
-    " default 'open', kind text not null default 'a', current boolean default true, gone_at timestamptz,"
-    " amount numeric, during int4range default '[1,5)', must text not null default gen_random_uuid()::text"
-)
-ROW = {"tenant": 1, "code": "x", "email": "a@b.c"}
-
-
-@dataclass(frozen=True)
-class Case:
-    """A key with the rows that count, an index, and one row that is put in twice (with the changes of the second)."""
-
-    name: str
-    columns: tuple[str, ...]
-    index: str
-    guarded: bool
-    predicate: str = ""
-    row: tuple[tuple[str, object], ...] = ()
-    needs: int = 0  # server_version_num
-
 
 CODE = ("code",)
 TENANT = ("tenant", "code")
@@ -213,40 +191,17 @@ CASES = [
 ]
 
 
-def _insert(connection: psycopg.Connection, row: dict[str, object]) -> None:
-    names = ", ".join(row)
-    connection.execute(f"INSERT INTO t ({names}) VALUES ({', '.join(['%s'] * len(row))})", list(row.values()))
-
-
-def _database_refuses(connection: psycopg.Connection, case: Case) -> bool:
-    row = {**ROW, **dict(case.row)}
-    try:
-        _insert(connection, row)
-        _insert(connection, row)
-    except (errors.UniqueViolation, errors.ExclusionViolation):
-        return True
-    return False
-
-
 @pytest.mark.every_version
 def test_our_verdict_is_postgresqls(connection: psycopg.Connection) -> None:
     assert len(CASES) >= 40
     for case in CASES:
-        if connection.info.server_version < case.needs:
-            continue
-        connection.execute(f"DROP TABLE IF EXISTS t; CREATE TABLE t ({COLUMNS})")
-        if case.index:
-            connection.execute(case.index)
-        finding = audit_key(connection, AuditSettings(), ("public", "t"), case.columns, case.predicate)
-        verdict = finding.priority is Priority.GUARDED
-        assert verdict == case.guarded, f"{case.name}: we say {verdict}; {finding}"
-        assert _database_refuses(connection, case) == case.guarded, f"{case.name}: PostgreSQL says otherwise"
+        check(connection, case)
 
 
 def test_a_null_in_a_composite_key_is_a_hole_that_is_said(connection: psycopg.Connection) -> None:
     connection.execute(f"CREATE TABLE t ({COLUMNS}); CREATE UNIQUE INDEX i ON t (tenant, code)")
-    _insert(connection, {"tenant": None, "code": "x"})
-    _insert(connection, {"tenant": None, "code": "x"})
+    insert(connection, {"tenant": None, "code": "x"})
+    insert(connection, {"tenant": None, "code": "x"})
     finding = audit_key(connection, AuditSettings(), ("public", "t"), TENANT)
     assert finding.priority is Priority.GUARDED
     assert "rows with NULL in tenant, code are not compared (NULLS DISTINCT)" in finding.reasons
@@ -255,8 +210,8 @@ def test_a_null_in_a_composite_key_is_a_hole_that_is_said(connection: psycopg.Co
 
 def test_an_invalid_index_is_no_guard_and_says_which_of_its_two_states(connection: psycopg.Connection) -> None:
     connection.execute(f"CREATE TABLE t ({COLUMNS})")
-    _insert(connection, ROW)
-    _insert(connection, ROW)
+    insert(connection, ROW)
+    insert(connection, ROW)
     with pytest.raises(errors.UniqueViolation):
         connection.execute("CREATE UNIQUE INDEX CONCURRENTLY left_over ON t (code)")
     finding = audit_key(connection, AuditSettings(), ("public", "t"), CODE, "")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from vaccine.catalog import Table
+from vaccine.catalog import Index, Table
 from vaccine.coverage import Coverage
+from vaccine.duplicates import Details, Group
 from vaccine.evidence import Counts
 from vaccine.finding import Priority, Writer
 from vaccine.priority import Facts, judge
@@ -72,3 +73,56 @@ def test_what_was_not_counted_is_no_zero() -> None:
 def test_rows_speak_for_or_against_a_weak_candidate() -> None:
     assert judge(_facts(500, score=0.14)).score > 0.5
     assert judge(_facts(500, 150, score=0.14)).score < 0.5
+
+
+def test_a_value_that_stands_for_none_is_no_damage() -> None:
+    nothing = Details(groups=(Group(("",), 51, ("1", "2")),))
+    facts = _facts(1000, 50, writers=(FLOW,), details=nothing)
+    facts = replace(facts, live=replace(facts.live, groups=1, empty=51))
+    found = judge(facts)
+    assert found.priority is Priority.MEDIUM
+    assert "51 rows have code = '', which stands for no value: make it NULL first" in found.reasons
+    both = Details(groups=(Group(("N/A",), 49, ()), Group(("x",), 3, ())))
+    found = judge(replace(facts, live=replace(facts.live, groups=2, empty=0), details=both))
+    assert (found.priority, found.reasons[0]) == (
+        Priority.HIGH,
+        "1 live duplicate group, 2 rows too many; no unique index",
+    )
+    assert "49 rows have code = 'N/A'" in found.reasons[1]
+
+
+def test_empty_strings_do_not_make_a_key_look_shared() -> None:
+    counts = Counts(1000, 0, 401, 1, 599, empty=600)
+    details = Details(groups=(Group(("",), 600, ()),))
+    found = judge(_facts(0, every=counts, live=counts, writers=(FLOW,), details=details))
+    assert found.priority is Priority.MEDIUM
+
+
+def test_values_that_differ_by_case_alone_are_said() -> None:
+    found = judge(_facts(1000, writers=(FLOW,), details=Details(variants=4)))
+    assert "4 values of code equal another but for case or blanks" in found.reasons
+
+
+def test_few_duplicates_speak_less_for_a_weak_candidate_than_none() -> None:
+    names = judge(_facts(5000, 25, score=0.14))
+    assert names.score < 0.6
+    assert judge(_facts(5000, 0, score=0.14)).score > 0.6
+    assert judge(_facts(5000, 25, score=0.5)).score > 0.6
+
+
+def test_inserts_without_a_name_and_live_rows_are_told_as_they_are() -> None:
+    inserts = Writer("statistics", "inserts", confidence=0.5, evidence="5,000 rows inserted since 2026-01-01")
+    facts = _facts(5000, writers=(inserts,))
+    assert judge(facts).reasons[0] == (
+        "no unique index; 5,000 rows inserted since 2026-01-01; no duplicate yet in 5,000 rows"
+    )
+    live = replace(facts, live=Counts(40, 0, 40, 0, 0))
+    assert judge(live).reasons[0].endswith("no duplicate yet in 40 live rows")
+
+
+def test_a_guard_for_some_rows_says_for_which() -> None:
+    index = Index("uq", ("code",), "", unique=True, predicate="((status = 'open'::text) AND (code IS NOT NULL))")
+    table = Table("public", "tasks", indexes=(index,))
+    assert judge(_facts(10, coverage=Coverage(("uq",)), table=table)).reasons == (
+        "guarded by uq (rows with status = 'open')",
+    )

@@ -28,7 +28,7 @@ def command(form: str, everything: bool, fail_on: str | None, **options: Any) ->
     if form == "table":
         from vaccine.report import table
 
-        table.show(audit, console(), everything=everything)
+        table.show(audit, console(any_width=True), everything=everything)
     else:
         from importlib import import_module
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from vaccine.cli.common import config_option, say, url_option
+from vaccine.cli.common import config_option, url_option
 
 if TYPE_CHECKING:
     from vaccine.audit import Audit
@@ -82,6 +82,7 @@ def run(options: dict[str, Any]) -> Audit:
         overrides[name.schema or DEFAULT_SCHEMA, name.table, name.columns] = Override(predicate=predicate)
     dsn = resolve_url(options["url"], options["alembic_ini"])
     first = next((each for each in (options["min_score"], config.min_score) if each is not None), SHOWN_AT)
+    today = datetime.now(UTC).date()
     with _progress() as progress, read_only(dsn) as connection:
         settings = AuditSettings(
             schemas=options["schemas"] or config.schemas,
@@ -95,7 +96,8 @@ def run(options: dict[str, Any]) -> Audit:
             connect=lambda: connect(dsn),
             source=options["source"],
             overrides=overrides,
-            accepted=config.accepted_on(datetime.now(UTC).date()),
+            accepted=config.accepted_on(today),
+            expired=config.expired_on(today),
             progress=progress,
         )
         return run_audit(connection, settings)
@@ -116,10 +118,3 @@ def _progress() -> Iterator[Callable[[Progress], None] | None]:
             status.update(f"{now.done:,} of {now.total:,} tables{left}  {now.table}".replace("[", r"\["))
 
         yield show
-
-
-def warn_of_accepted(audit: Audit) -> None:
-    """Say on stderr how many findings the configuration accepts."""
-    accepted = [finding for finding in audit.findings if finding.accepted]
-    if accepted:
-        say(f"{len(accepted)} accepted by the configuration; they do not count")

@@ -37,6 +37,7 @@ def command(baseline: Path | None, write_baseline: bool, fail_on: str, **options
     from vaccine.check import Baseline, baseline_text, problems, read_baseline, writer_problems
     from vaccine.config import load
     from vaccine.finding import Priority
+    from vaccine.report.words import acceptance_lines
 
     path = baseline or load(options["settings"]).baseline
     known = read_baseline(path) if path and not write_baseline else Baseline()
@@ -50,6 +51,8 @@ def command(baseline: Path | None, write_baseline: bool, fail_on: str, **options
     found = (*problems(audit, known.keys, Priority(fail_on)), *writer_problems(racing, known.writers))
     for problem in found:
         click.echo(f"{problem.kind:<10}  {problem.name}  {problem.why}\n            fix: {problem.fix}")
+    for line in acceptance_lines(audit):
+        say(f"accepted: {line}")
     say(f"{audit.tables_audited:,} tables checked, {len(found)} problem{'' if len(found) == 1 else 's'}")
     return int(bool(found))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -38,10 +39,14 @@ def say(message: str) -> None:
     click.echo(message, err=True)
 
 
-def console(width: int | None = None) -> Any:
-    """A rich console on stdout: colour on a terminal only; 160 columns where there is no terminal."""
+def console(width: int | None = None, *, any_width: bool = False) -> Any:
+    """A rich console on stdout: colour on a terminal only; 160 columns where there is no terminal.
+
+    `any_width`: without a terminal too, COLUMNS sets the width, where it is set.
+    """
     from rich.console import Console
 
-    if width is None and not sys.stdout.isatty():
+    chosen = any_width and os.environ.get("COLUMNS", "").isdigit()
+    if width is None and not sys.stdout.isatty() and not chosen:
         width = 160
     return Console(width=width, highlight=False, soft_wrap=False)

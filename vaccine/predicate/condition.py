@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
 # Words that a column's name must be quoted for (manual, appendix C: reserved, or reserved for types and functions).
@@ -23,6 +24,7 @@ _RESERVED = frozenset(
 )
 
 
+@lru_cache(maxsize=8192)
 def quote(name: str) -> str:
     """A column name as SQL needs it: quoted only where it must be."""
     if _PLAIN.fullmatch(name) and name not in _RESERVED:

@@ -179,7 +179,10 @@ class _Parser:
     def operand(self) -> _Node:
         node = self.primary()
         while self.kind() == "cast":
-            self.position, kind = after_type(self.tokens, self.position + 1)
+            start = self.position + 1
+            self.position, kind = after_type(self.tokens, start)
+            if node.kind != "column" and ("mark", "(") in self.tokens[start : self.position]:
+                raise _UnknownForm  # 'opened'::varchar(4) is another value
             node = _cast(node, kind)
         return node
 

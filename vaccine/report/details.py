@@ -59,4 +59,5 @@ def _of_duplicates(found: Details) -> Pairs:
             [{"user": user, "user_agent": agent, "rows": rows} for user, agent, rows in found.activity],
         ),
         ("case_or_blank_variants", found.variants),
+        ("placeholder_excess_rows", sum(group.size - 1 for group in found.placeholders)),
     )

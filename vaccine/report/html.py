@@ -32,8 +32,7 @@ def render(audit: Audit) -> str:
         f"{audit.statements_run:,} statements run, all in READ ONLY transactions: none wrote.</p>",
         _table(shown) if shown else "<p>No unguarded logical key found.</p>",
         *(_damage(finding) for finding in shown if finding.priority is Priority.HIGH),
-        _list("INVALID indexes", words.invalid_lines(audit)),
-        _list("Unknown", words.unknowns(audit)),
+        *(_list(title, texts) for title, texts in words.sections(audit)),
     ]
     command = words.next_command(audit)
     if command:
@@ -65,12 +64,13 @@ def _row(finding: Finding) -> str:
 
 def _damage(finding: Finding) -> str:
     rows = [
-        f"<tr><td>{escape(words.printable(', '.join(str(value) for value in group['key'])))}</td>"
+        f"<tr><td>{escape(words.printable(words.group_key(group)))}</td>"
         f"<td class=n>{group['rows']:,}</td><td>{escape(words.printable(' '.join(group['ids'])))}</td></tr>"
         for group in words.of(finding, "groups") or ()
     ]
     table = f"<table><tr><th>Key</th><th class=n>Rows</th><th>Ids</th></tr>{''.join(rows)}</table>" if rows else ""
-    return _list(words.key_name(finding), words.story(finding)) + table
+    rest = words.groups_left(finding)
+    return _list(words.key_name(finding), words.story(finding)) + table + (f"<p>{escape(rest)}</p>" if rest else "")
 
 
 def _list(title: str, texts: list[str]) -> str:

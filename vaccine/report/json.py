@@ -24,13 +24,22 @@ def render(audit: Audit) -> str:
             "tables_audited": audit.tables_audited,
             "tables_left_out": [{"why": why, "tables": tables} for why, tables in catalog.skipped],
             "unknowns": list(audit.unknowns),
+            "acceptances_expired": [
+                {"schema": schema, "table": table, "columns": list(columns), "until": until.isoformat()}
+                for (schema, table, columns), until in audit.expired
+            ],
+            "acceptances_unused": [
+                {"schema": schema, "table": table, "columns": list(columns)}
+                for schema, table, columns in audit.needless
+            ],
             "invalid_indexes": [
                 {
                     "schema": index.schema,
                     "table": index.table,
                     "name": index.name,
                     "unique": index.unique,
-                    "enforces": index.unique and index.ready,
+                    "enforces": index.unique and index.ready and not index.partitioned,
+                    "partitioned": index.partitioned,
                 }
                 for index in audit.invalid_indexes
             ],

@@ -34,7 +34,7 @@ def render(audit: Audit) -> str:
     for finding in shown:
         if finding.priority is Priority.HIGH:
             lines += _damage(finding)
-    for title, texts in (("INVALID indexes", words.invalid_lines(audit)), ("Unknown", words.unknowns(audit))):
+    for title, texts in words.sections(audit):
         if texts:
             lines += ["", f"## {title}", "", *(f"- {_text(text)}" for text in texts)]
     command = words.next_command(audit)
@@ -62,9 +62,9 @@ def _damage(finding: Finding) -> list[str]:
     if groups:
         lines += ["", "| Key | Rows | Ids |", "|---|--:|---|"]
     for group in groups:
-        key = ", ".join(str(value) for value in group["key"])
-        lines.append(f"| {_text(key)} | {group['rows']:,} | {_text(' '.join(group['ids']))} |")
-    return lines
+        lines.append(f"| {_text(words.group_key(group))} | {group['rows']:,} | {_text(' '.join(group['ids']))} |")
+    rest = words.groups_left(finding)
+    return [*lines, "", rest] if rest else lines
 
 
 def _text(text: str) -> str:

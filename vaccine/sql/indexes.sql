@@ -1,10 +1,8 @@
--- The indexes of those tables, one row each. pg_get_indexdef is dear, so only where the catalog's columns do not say all.
+-- The indexes of those tables, one row each, in no order. pg_get_indexdef is dear, so only for expressions.
 SELECT i.indrelid,
        c.relname,
        i.indkey::text AS numbers,
        i.indnkeyatts,
-       CASE WHEN i.indisunique AND NOT i.indisprimary OR i.indisexclusion OR i.indpred IS NOT NULL OR i.indexprs IS NOT NULL
-            THEN pg_catalog.pg_get_indexdef(i.indexrelid) END AS definition,
        i.indisunique,
        i.indisprimary,
        i.indisvalid,
@@ -24,7 +22,13 @@ SELECT i.indrelid,
             THEN ARRAY(SELECT o.oprname::text FROM pg_catalog.unnest(k.conexclop) WITH ORDINALITY AS x(oid, n)
                          JOIN pg_catalog.pg_operator o ON o.oid = x.oid ORDER BY x.n) END AS exclusion_operators,
        pg_catalog.pg_stat_get_numscans(i.indexrelid) AS scans,
-       c.relpages::bigint * pg_catalog.current_setting('block_size')::bigint AS bytes
+       c.relpages::bigint * pg_catalog.current_setting('block_size')::bigint AS bytes,
+       CASE WHEN i.indisunique AND (SELECT pg_catalog.count(*) FROM pg_catalog.pg_collation l WHERE NOT l.collisdeterministic) > 0
+            THEN EXISTS (SELECT FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) AS k(n)
+                           JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k.n]
+                           JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation AND NOT l.collisdeterministic
+                          WHERE i.indcollation[k.n] <> a.attcollation)
+            ELSE false END AS finer_collation
   FROM pg_catalog.pg_index i
   JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
   JOIN pg_catalog.pg_am m ON m.oid = c.relam
@@ -34,4 +38,3 @@ SELECT i.indrelid,
  WHERE c.relpersistence <> 't'
    AND n.nspname <> 'information_schema'
    AND n.nspname !~ '^pg_'
- ORDER BY i.indrelid, c.relname
