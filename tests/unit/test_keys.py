@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
+
 import pytest
 
 from vaccine.catalog import Catalog, Column, ForeignKey, Function, Index, Table
 from vaccine.keys import SHOWN_AT, KeyHint, candidate_keys, hints_from_functions, hints_from_statements
+from vaccine.keys.shapes import Target
 
 CATEGORIES = {"text": "S", "bigint": "N", "uuid": "U", "boolean": "B", "timestamp with time zone": "D"}
 
@@ -176,3 +180,44 @@ def test_a_function_that_looks_up_then_inserts_is_a_hint() -> None:
         )
         == ()
     )
+
+
+def tenant(schema: str, *tables: Table) -> list[Table]:
+    """The tables as they stand in a schema of their own, references included."""
+    return [
+        replace(each, schema=schema, foreign_keys=tuple(replace(key, ref_schema=schema) for key in each.foreign_keys))
+        for each in tables
+    ]
+
+
+def test_tables_that_look_alike_are_judged_once_and_no_differently(monkeypatch: pytest.MonkeyPatch) -> None:
+    members = table("members", "user_id bigint!, code text!", "user_id>users")
+    renamed = [replace(members, name=f"members_{year}") for year in (2024, 2025)]
+    indexed = replace(members, name="members_2026", indexes=(*members.indexes, Index("i", ("code",), "")))
+    elsewhere = tenant("other", table("users", "group_id bigint!", "group_id>groups"), members)
+    guarded = replace(members, name="members_2027", indexes=(*members.indexes, unique("uq", "user_id", "code")))
+    of = catalog(
+        *tenant("a", USERS, members), *tenant("b", USERS, members), *elsewhere, USERS, GROUPS, members, *renamed,
+        indexed, guarded,
+    )  # fmt: skip
+    hint = KeyHint("b", "members", ("code",), "source", 2.0, "looked up")
+    shapes, judged = Counter[str](), candidate_keys(of, [hint])
+
+    def apart(one: Table, targets: tuple[Target | None, ...]) -> object:
+        shapes[one.name] += 1
+        return object()
+
+    monkeypatch.setattr("vaccine.keys.shapes.likeness", apart)
+    assert candidate_keys(of, [hint]) == judged
+    assert shapes["members"] == 4
+    scores = {(key.schema, key.table): key.score for key in judged if key.columns == ("code",)}
+    assert scores["public", "members"] == scores["public", "members_2024"] == scores["public", "members_2025"]
+    assert scores["b", "members"] > scores["a", "members"]
+    assert scores["public", "members_2026"] != scores["public", "members"]
+
+
+def test_a_floor_leaves_the_weaker_out_and_changes_nothing_else() -> None:
+    of = catalog(USERS, GROUPS, table("members", "user_id bigint!, code text!, name text", "user_id>users"))
+    every = candidate_keys(of)
+    assert candidate_keys(of, floor=0.1) == tuple(key for key in every if key.score >= 0.1)
+    assert len(candidate_keys(of, floor=0.1)) < len(every)
