@@ -13,16 +13,16 @@ from dataclasses import dataclass, field
 from ..catalog import Catalog, Table
 from .features import features
 from .generate import candidates
+from .habit import index_of, keys_indexed
 from .lifecycle import predicate_of
 from .model import CandidateKey, KeyHint
 from .place import Place, Surroundings
-from .reasons import sentence
+from .reasons import reasons
 from .shapes import Shapes
 from .siblings import Siblings
 from .weights import BIAS, WEIGHTS
 
-FLOOR = 0.03  # candidates below this score are dropped
-_LIKELY = 0.0  # log-odds without index evidence from which a candidate teaches how this database indexes its keys
+FLOOR = 0.01  # candidates below this score are dropped
 _HINTED = -1.0  # log-odds of a key that only a hint names
 _AUDIT_FLOOR = 0.10  # the score that a name of the audit's own list keeps whatever the structure says
 _AUDIT_NAMES = frozenset(("path", "slug", "code", "source_id", "hash", "key", "file_path", "dimension"))
@@ -38,6 +38,7 @@ class _Scored:
     odds: float
     found: list[str]
     said: tuple[str, ...] = ()
+    parts: Mapping[str, str] = field(default_factory=dict)  # which column is a code, a name and so on
 
 
 @dataclass(slots=True)
@@ -55,7 +56,7 @@ def candidate_keys(catalog: Catalog, hints: Sequence[KeyHint] = (), floor: float
     Supersets of the primary key and of an existing valid unique index that leaves no hole are not proposed.
     """
     groups = _groups(catalog)
-    _judge_indexes(groups)
+    _weigh_indexes(groups)
     siblings, told = Siblings(catalog), _by_table(hints, catalog)
     by_score: dict[float, list[CandidateKey]] = defaultdict(list)
     for group in groups:
@@ -94,9 +95,10 @@ def _candidates(place: Place) -> Iterator[_Scored]:
         found = features(place, members)
         odds = BIAS + sum(WEIGHTS.get(feature, 0.0) for feature in found)
         listed = len(members) == 1 and _audit_name(members[0].name)
-        if odds > -6.5 or listed:
+        if odds > -8.5 or listed:
             refs_first = sorted(members, key=lambda column: (not column.is_ref, order[column.name]))
-            yield _Scored(tuple(column.name for column in refs_first), odds, found)
+            parts = {column.what: column.name for column in members}
+            yield _Scored(tuple(column.name for column in refs_first), odds, found, parts=parts)
 
 
 def _guarded(table: Table) -> list[frozenset[str]]:
@@ -111,24 +113,16 @@ def _guarded(table: Table) -> list[frozenset[str]]:
     return guards
 
 
-def _judge_indexes(groups: list[_Group]) -> None:
+def _weigh_indexes(groups: list[_Group]) -> None:
     """Adds what plain indexes say, by the habit of this database: do its likely keys carry one?"""
-    likely = exact = 0
-    for group in groups:
-        for item in group.scored:
-            if item.odds > _LIKELY and not any(f == "guarded" or f.startswith("ref alone,") for f in item.found):
-                likely += len(group.tables)
-                exact += len(group.tables) * any(f.startswith("EXACT") for f in item.found)
-    habit = (exact + 0.5) / (likely + 4)
-    words = "keys indexed" if habit >= 0.3 else "few keys indexed" if habit >= 0.12 else "keys not indexed"
-    for item in (item for group in groups for item in group.scored if "guarded" not in item.found):
-        place = next((at for at, feature in enumerate(item.found) if feature.startswith("EXACT")), None)
-        if place is not None:
-            item.found[place] = f"{item.found[place]}, {words}"
-            item.odds += WEIGHTS.get(item.found[place], 0.0)
-        elif words == "keys indexed":
-            item.found.append("no index, keys indexed")
-            item.odds += WEIGHTS.get("no index, keys indexed", 0.0)
+    scored = [(item, len(group.tables)) for group in groups for item in group.scored]
+    habit = keys_indexed((item.odds, index_of(item.found), tables) for item, tables in scored)
+    for item, _ in scored:
+        index = index_of(item.found)
+        if index != "guarded":
+            item.found.remove(index)
+            item.found.append(f"{index}, {habit}")
+            item.odds += WEIGHTS.get(item.found[-1], 0.0)
 
 
 def _by_table(hints: Sequence[KeyHint], catalog: Catalog) -> dict[tuple[str, str], list[KeyHint]]:
@@ -163,7 +157,7 @@ def _with_sibling(table: Table, item: _Scored, siblings: Siblings) -> _Scored:
     said = siblings.evidence(table, item.columns)
     if said is None:
         return item
-    return _Scored(item.columns, max(item.odds + said.weight, said.floor), item.found, (said.reason,))
+    return _Scored(item.columns, max(item.odds + said.weight, said.floor), item.found, (said.reason,), item.parts)
 
 
 def _with_hints(table: Table, scored: Iterable[_Scored], hints: Iterable[KeyHint]) -> Iterable[_Scored]:
@@ -176,7 +170,7 @@ def _with_hints(table: Table, scored: Iterable[_Scored], hints: Iterable[KeyHint
                 continue
             item = _Scored(tuple(dict.fromkeys(hint.columns)), _HINTED, [])
         odds = max(item.odds, _HINTED) + hint.weight if hint.weight > 0 else item.odds + hint.weight
-        known[key] = _Scored(item.columns, odds, item.found, (*item.said, hint.reason))
+        known[key] = _Scored(item.columns, odds, item.found, (*item.said, hint.reason), item.parts)
     return known.values()
 
 
@@ -193,15 +187,8 @@ def _key(table: Table, item: _Scored) -> CandidateKey:
 
 
 def _reasons(item: _Scored) -> tuple[str, ...]:
-    weighed = sorted(set(item.found), key=lambda feature: (-WEIGHTS.get(feature, 0.0), feature))
-    spoken = []
-    for feature in weighed:
-        weight = WEIGHTS.get(feature, 0.0)
-        words = sentence(feature, item.columns) if abs(weight) >= 0.3 else None
-        if words is not None:
-            spoken.append(words if weight > 0 else f"against it: {words}")
-    reasons = tuple(dict.fromkeys((*item.said, *spoken)))
-    return reasons or ("the shape of the table suggests it",)
+    spoken = (*item.said, *reasons(item.found, item.parts))
+    return tuple(dict.fromkeys(spoken)) or ("the shape of the table suggests it",)
 
 
 def _audit_name(name: str) -> bool:

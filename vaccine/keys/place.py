@@ -35,6 +35,8 @@ class Surroundings:
     def __init__(self, shaped: Sequence[tuple[Table, TableShape]], shared: Counter[str]) -> None:
         self.shared = shared  # the number of tables that have a column of the name
         self.tables = max(len(shaped), 1)
+        keys = [table.primary_key for table, _ in shaped]
+        self.primary = {key[0] for key in keys if len(key) == 1 and key[0] != "id"}  # names of primary keys
         self._referred: Counter[Target] = Counter()
         self._parents: dict[Target, frozenset[Target]] = {}
         self._kin: dict[tuple[str, Target | None, Target], Kin] = {}
@@ -98,6 +100,9 @@ class Place:
         self.naming = [column for column in self.items if column.what in NAMING and column.not_null]
         btrees = [i for i in shape.table.indexes if i.method == "btree" and i.columns]
         self.leads = {index.columns[0] for index in btrees if not index.predicate}
+        self.rank = {column.name: rank for rank, column in enumerate(shape.columns)}
+        self.declared = {c.name for c in shape.refs if c.declared and c.what != "self ref"}
+        self.bare = {name for name in self.declared if name not in self.leads}
         self.indexes = [frozenset(i.columns) for i in btrees if not i.unique and None not in i.columns]
         self.guards = [
             frozenset(i.columns) for i in btrees if i.unique and i.valid and not i.primary and None not in i.columns
