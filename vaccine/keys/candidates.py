@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from ..catalog import Catalog, Table
 from .features import features
 from .generate import candidates
-from .habit import index_of, keys_indexed
+from .habit import keys_indexed
 from .lifecycle import predicate_of
 from .model import CandidateKey, KeyHint
 from .place import Place, Surroundings
@@ -36,7 +36,7 @@ class _Scored:
 
     columns: tuple[str, ...]
     odds: float
-    found: list[str]
+    found: list[str]  # features; the last one says how it is indexed
     said: tuple[str, ...] = ()
     parts: Mapping[str, str] = field(default_factory=dict)  # which column is a code, a name and so on
 
@@ -116,12 +116,10 @@ def _guarded(table: Table) -> list[frozenset[str]]:
 def _weigh_indexes(groups: list[_Group]) -> None:
     """Adds what plain indexes say, by the habit of this database: do its likely keys carry one?"""
     scored = [(item, len(group.tables)) for group in groups for item in group.scored]
-    habit = keys_indexed((item.odds, index_of(item.found), tables) for item, tables in scored)
+    habit = keys_indexed((item.odds, item.found[-1], tables) for item, tables in scored)
     for item, _ in scored:
-        index = index_of(item.found)
-        if index != "guarded":
-            item.found.remove(index)
-            item.found.append(f"{index}, {habit}")
+        if item.found[-1] != "guarded":
+            item.found[-1] = f"{item.found[-1]}, {habit}"
             item.odds += WEIGHTS.get(item.found[-1], 0.0)
 
 

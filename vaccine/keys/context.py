@@ -6,17 +6,14 @@ from .generate import Members
 from .place import NAMING, Place, bucket
 
 _NAMED = NAMING | {"token", "hash", "uuid"}
-_BESIDE = ("slug", "code", "key", "external", "uuid", "token", "hash", "name", "login", "version")
-_TELLS_APART = ("order", "version", "kind", "date")
 
 
 def context(place: Place, members: Members, form: str) -> list[str]:
     """The features of the candidate's surroundings in its own table."""
     names = {column.name for column in members}
     found = _position(place, members, form) + _beside(place, members, names, form) + _bare(place, names, form)
-    for part in _TELLS_APART:
-        if any(item.what == part and item.not_null and item.name not in names for item in place.items):
-            found.append(f"{form} {min(3, len(members))}, {part} left out")
+    width = min(3, len(members))
+    found += [f"{form} {width}, {part} left out" for part, firm in place.telling if not firm <= names]
     if any(not column.is_ref and column.name in place.around.primary for column in members):
         found.append(f"{form}, a primary key elsewhere")
     return found
@@ -40,8 +37,10 @@ def _position(place: Place, members: Members, form: str) -> list[str]:
 
 
 def _beside(place: Place, members: Members, names: set[str], form: str) -> list[str]:
-    others = [part for part in _BESIDE if any(item.what == part and item.name not in names for item in place.items)]
     named = {column.what for column in members if not column.is_ref and column.what in _NAMED}
+    if not named:
+        return []
+    others = [part for part, having in place.naming_parts if not having <= names]
     return [f"{what} {form}, {part} beside" for what in sorted(named) for part in others]
 
 

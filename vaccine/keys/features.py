@@ -13,7 +13,7 @@ Holds = tuple[str, object]
 
 
 def features(place: Place, members: Members) -> list[str]:
-    """The names of the features that hold for `members` in their table, each once."""
+    """The names of the features that hold for `members` in their table, each once, the index last."""
     refs = [column for column in members if column.is_ref]
     items = [column for column in members if not column.is_ref]
     if len(members) == 1:
@@ -115,7 +115,7 @@ def _refs(place: Place, refs: list[ColumnShape]) -> list[str]:
         for column in place.payload
         if column.name not in names and column.name not in place.redundant and column.what != "surrogate"
     ]
-    firm = {column.name for column in place.firm}
+    firm = place.firm_names
     found = _those(
         (f"{bucket(count, 2, 3)} refs", True),
         (f"refs, {bucket(len(rest), 0, 1, 3, 6)} other columns", True),
@@ -152,7 +152,7 @@ def _mixed(place: Place, refs: list[ColumnShape], items: list[ColumnShape]) -> l
     left = "ref" if len(refs) == 1 else "refs"
     form = f"{left}+{'item' if len(items) == 1 else 'items'}"
     names = {column.name for column in refs}
-    firm = {column.name for column in place.firm}
+    firm = place.firm_names
     rest = len(place.payload) - len(refs) - len(items)
     found = _those(
         (f"form {form}", True),

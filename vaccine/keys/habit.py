@@ -13,12 +13,6 @@ _HARDLY = 0.25  # below this chance of being a key, a candidate tells how often 
 _AT_LEAST, _CLEARLY = 0.25, 3.0  # share and log-likelihood from which the keys count as indexed
 
 
-def index_of(found: Iterable[str]) -> str:
-    """The feature that says how a candidate is indexed."""
-    starts = ("EXACT ", "no index ", "inside a wider index ")
-    return next(feature for feature in found if feature == "guarded" or feature.startswith(starts))
-
-
 def keys_indexed(candidates: Iterable[tuple[float, str, int]]) -> str:
     """INDEXED when the likely keys carry plain indexes on exactly their columns far more often than others do.
 

@@ -13,6 +13,8 @@ from .words import LOG, LOOKUP, SETTINGS, stems_of
 STRONG = frozenset(("slug", "token", "hash", "login", "external", "uuid", "surrogate"))
 NAMING = frozenset(("slug", "name", "code", "key", "external", "login", "word", "version", "url"))
 INTERNAL_KINDS = frozenset(("id", "external", "key", "shared id", "name", "url", "login"))
+_BESIDE = ("slug", "code", "key", "external", "uuid", "token", "hash", "name", "login", "version")
+_TELLS_APART = ("order", "version", "kind", "date")
 _NO_ITEM = frozenset(("time", "many", "measure", "text", "flag", "person", "state"))
 
 
@@ -88,6 +90,7 @@ class Place:
         self.owner = {column.name for column in shape.refs if self._owns(column)}
         self.refs = [c for c in shape.refs if c.what != "actor ref" and c.name not in self.redundant]
         self.firm = [column for column in self.refs if column.not_null]
+        self.firm_names = {column.name for column in self.firm}
         self.scope = {c.name for c in shape.refs if c.target and self.kin[c.target].wide}
         often = 0.2 * around.tables
         self.tenants = {
@@ -98,6 +101,8 @@ class Place:
         self.items = [column for column in shape.items if column.what not in _NO_ITEM]
         self.payload = [column for column in shape.columns if column.what not in ("time", "actor ref", "many")]
         self.naming = [column for column in self.items if column.what in NAMING and column.not_null]
+        self.naming_parts = self._having(_BESIDE, self.items)
+        self.telling = self._having(_TELLS_APART, [column for column in self.items if column.not_null])
         btrees = [i for i in shape.table.indexes if i.method == "btree" and i.columns]
         self.leads = {index.columns[0] for index in btrees if not index.predicate}
         self.rank = {column.name: rank for rank, column in enumerate(shape.columns)}
@@ -107,6 +112,12 @@ class Place:
         self.guards = [
             frozenset(i.columns) for i in btrees if i.unique and i.valid and not i.primary and None not in i.columns
         ]
+
+    @staticmethod
+    def _having(parts: Sequence[str], items: Sequence[ColumnShape]) -> list[tuple[str, frozenset[str]]]:
+        """The columns of each part, where there are any."""
+        found = [(part, frozenset(column.name for column in items if column.what == part)) for part in parts]
+        return [(part, names) for part, names in found if names]
 
     def _is_redundant(self, column: ColumnShape) -> bool:
         """True when another firm reference leads to the same row: the parent already has this tenant."""
