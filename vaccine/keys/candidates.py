@@ -38,7 +38,7 @@ class _Scored:
     odds: float
     found: list[str]  # features; the last one says how it is indexed
     said: tuple[str, ...] = ()
-    parts: Mapping[str, str] = field(default_factory=dict)  # which column is a code, a name and so on
+    parts: tuple[tuple[str, str], ...] = ()  # which column is a code, a name and so on
 
 
 @dataclass(slots=True)
@@ -97,7 +97,7 @@ def _candidates(place: Place) -> Iterator[_Scored]:
         listed = len(members) == 1 and _audit_name(members[0].name)
         if odds > -8.5 or listed:
             refs_first = sorted(members, key=lambda column: (not column.is_ref, order[column.name]))
-            parts = {column.what: column.name for column in members}
+            parts = tuple({column.what: column.name for column in members}.items())
             yield _Scored(tuple(column.name for column in refs_first), odds, found, parts=parts)
 
 
@@ -185,7 +185,7 @@ def _key(table: Table, item: _Scored) -> CandidateKey:
 
 
 def _reasons(item: _Scored) -> tuple[str, ...]:
-    spoken = (*item.said, *reasons(item.found, item.parts))
+    spoken = (*item.said, *reasons(tuple(item.found), item.parts))
     return tuple(dict.fromkeys(spoken)) or ("the shape of the table suggests it",)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import lru_cache
 
 from .weights import WEIGHTS
 
@@ -81,18 +82,20 @@ _WORD = re.compile(r'"(?P<word>[^"]+)" ')
 _TABLE = re.compile(r'in "(?P<word>[^"]+)", ')
 
 
-def reasons(found: Sequence[str], parts: Mapping[str, str]) -> list[str]:
+@lru_cache(maxsize=4096)
+def reasons(found: tuple[str, ...], part_of: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
     """What speaks for a key with these features, the weightiest first, then what speaks against it.
 
-    `parts` names the column that is a code, a name and so on.
+    `part_of` names the column that is a code, a name and so on: pairs such as ("code", "sku").
     """
+    parts = dict(part_of)
     sides: dict[bool, list[str]] = {True: [], False: []}
     for feature in sorted(set(found), key=lambda feature: (-abs(WEIGHTS.get(feature, 0.0)), feature)):
         weight = WEIGHTS.get(feature, 0.0)
         said = sentence(feature, weight, parts) if abs(weight) >= _WORTH else None
         if said is not None and said not in sides[weight > 0]:
             sides[weight > 0].append(said)
-    return sides[True][:_MOST] + [f"against it: {said}" for said in sides[False][:_MOST]]
+    return (*sides[True][:_MOST], *(f"against it: {said}" for said in sides[False][:_MOST]))
 
 
 def sentence(feature: str, weight: float, parts: Mapping[str, str]) -> str | None:
