@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
+
 import pytest
 
 from vaccine.catalog import Catalog, Column, ForeignKey, Index, Table
 from vaccine.keys import SHOWN_AT, KeyHint, candidate_keys
+from vaccine.keys.habit import INDEXED, NOT_INDEXED, keys_indexed
+from vaccine.keys.shapes import Target
 
 CATEGORIES = {"text": "S", "bigint": "N", "uuid": "U", "boolean": "B", "timestamp with time zone": "D"}
 
@@ -139,3 +144,88 @@ def test_a_hint_raises_a_key_or_brings_it_and_an_unknown_column_is_ignored() -> 
     assert score(of, "jobs", "payload", "status", hints=(hint,)) > score(of, "jobs", "payload", "status")
     lost = KeyHint("public", "jobs", ("nothing",), "source", 3.0, "looked up")
     assert candidate_keys(of, [lost]) == candidate_keys(of)
+
+
+def tenant(schema: str, *tables: Table) -> list[Table]:
+    """The tables as they stand in a schema of their own, references included."""
+    return [
+        replace(each, schema=schema, foreign_keys=tuple(replace(key, ref_schema=schema) for key in each.foreign_keys))
+        for each in tables
+    ]
+
+
+def test_tables_that_look_alike_are_judged_once_and_no_differently(monkeypatch: pytest.MonkeyPatch) -> None:
+    members = table("members", "user_id bigint!, code text!", "user_id>users")
+    renamed = [replace(members, name=f"members_{year}") for year in (2024, 2025)]
+    indexed = replace(members, name="members_2026", indexes=(*members.indexes, Index("i", ("code",), "")))
+    elsewhere = tenant("other", table("users", "group_id bigint!", "group_id>groups"), members)
+    guarded = replace(members, name="members_2027", indexes=(*members.indexes, unique("uq", "user_id", "code")))
+    of = catalog(
+        *tenant("a", USERS, members), *tenant("b", USERS, members), *elsewhere, USERS, GROUPS, members, *renamed,
+        indexed, guarded,
+    )  # fmt: skip
+    hint = KeyHint("b", "members", ("code",), "source", 2.0, "looked up")
+    shapes, judged = Counter[str](), candidate_keys(of, [hint])
+
+    def apart(one: Table, targets: tuple[Target | None, ...]) -> object:
+        shapes[one.name] += 1
+        return object()
+
+    monkeypatch.setattr("vaccine.keys.shapes.likeness", apart)
+    assert candidate_keys(of, [hint]) == judged
+    assert shapes["members"] == 4
+    scores = {(key.schema, key.table): key.score for key in judged if key.columns == ("code",)}
+    assert scores["public", "members"] == scores["public", "members_2024"] == scores["public", "members_2025"]
+    assert scores["b", "members"] > scores["a", "members"]
+    assert scores["public", "members_2026"] != scores["public", "members"]
+
+
+def test_a_floor_leaves_the_weaker_out_and_changes_nothing_else() -> None:
+    of = catalog(USERS, GROUPS, table("members", "user_id bigint!, code text!, name text", "user_id>users"))
+    every = candidate_keys(of)
+    assert candidate_keys(of, floor=0.1) == tuple(key for key in every if key.score >= 0.1)
+    assert len(candidate_keys(of, floor=0.1)) < len(every)
+
+
+def reasons_of(of: Catalog, name: str, *columns: str) -> tuple[str, ...]:
+    [key] = [k for k in candidate_keys(of) if k.table == name and set(k.columns) == set(columns)]
+    return key.reasons
+
+
+def test_a_reason_names_the_column_it_is_about() -> None:
+    subject = table("items", "user_id bigint!, content_hash text!, role text!", "user_id>users")
+    said = reasons_of(catalog(USERS, subject), "items", "user_id", "content_hash", "role")
+    assert "content_hash is a hash, within what it belongs to" in said
+    assert not any("role is a hash" in reason for reason in said)
+
+
+def test_what_speaks_against_a_key_comes_last_and_is_marked() -> None:
+    subject = table("items", "slug text, note text")
+    said = reasons_of(catalog(subject), "items", "slug")
+    assert said[0] == "slug is a slug"
+    assert said[-1].startswith("against it: ")
+    marked = [reason.startswith("against it: ") for reason in said]
+    assert marked == sorted(marked)
+
+
+def indexed(name: str, *columns: str) -> Table:
+    each = table(name, "code text!, title text!")
+    return replace(each, indexes=(*each.indexes, *(Index(f"i_{column}", (column,), "") for column in columns)))
+
+
+def test_a_plain_index_counts_where_the_likely_keys_have_one() -> None:
+    habit = [indexed(f"kind{letter}", "code") for letter in "abcdefgh"]
+    with_it, without = indexed("subject", "code"), indexed("subject")
+    assert score(catalog(*habit, with_it), "subject", "code") > score(catalog(*habit, without), "subject", "code")
+    plain = [indexed(f"kind{letter}", "title") for letter in "abcdefgh"]
+    kept = score(catalog(*plain, without), "subject", "code")
+    assert kept > score(catalog(*habit, without), "subject", "code")
+
+
+def test_the_share_of_indexed_keys_is_estimated_from_the_likely_ones() -> None:
+    likely = [(2.0, "EXACT item", 9), (2.0, "no index item", 1), (-3.0, "EXACT item", 1), (-3.0, "no index item", 40)]
+    assert keys_indexed(likely) == INDEXED
+    assert keys_indexed([(odds, index.replace("EXACT", "no index"), n) for odds, index, n in likely]) == NOT_INDEXED
+    assert keys_indexed([]) == NOT_INDEXED
+    references = [(odds, index.replace("item", "ref"), n) for odds, index, n in likely]
+    assert keys_indexed(references) == NOT_INDEXED  # an index on a reference says nothing of keys

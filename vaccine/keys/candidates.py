@@ -1,78 +1,104 @@
-"""Catalog → candidate keys, best first: shapes, then features, then a score, then what siblings and hints add."""
+"""Catalog → candidate keys, best first: shapes, then features, then a score, then what siblings and hints add.
+
+All but the last step is done once for all tables that look alike: a schema for each tenant, a table for each month.
+"""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ..catalog import Catalog, Table
 from .features import features
 from .generate import candidates
+from .habit import keys_indexed
 from .lifecycle import predicate_of
 from .model import CandidateKey, KeyHint
 from .place import Place, Surroundings
-from .reasons import sentence
-from .shapes import Names, TableShape, table_shape
+from .reasons import reasons
+from .shapes import Shapes
 from .siblings import Siblings
 from .weights import BIAS, WEIGHTS
 
-FLOOR = 0.03  # candidates below this score are dropped
-_LIKELY = 0.0  # log-odds without index evidence from which a candidate teaches how this database indexes its keys
+FLOOR = 0.01  # candidates below this score are dropped
 _HINTED = -1.0  # log-odds of a key that only a hint names
 _AUDIT_FLOOR = 0.10  # the score that a name of the audit's own list keeps whatever the structure says
 _AUDIT_NAMES = frozenset(("path", "slug", "code", "source_id", "hash", "key", "file_path", "dimension"))
 _AUDIT_ENDINGS = ("_hash", "_key", "_code", "_slug")
+_Hints = Mapping[tuple[str, str], Sequence[KeyHint]]
 
 
 @dataclass(slots=True)
 class _Scored:
-    table: Table
+    """One candidate key of the tables of a group, or of one table of it with what was said of that one."""
+
     columns: tuple[str, ...]
     odds: float
-    found: list[str]
+    found: list[str]  # features; the last one says how it is indexed
     said: tuple[str, ...] = ()
+    parts: tuple[tuple[str, str], ...] = ()  # which column is a code, a name and so on
 
 
-def candidate_keys(catalog: Catalog, hints: Sequence[KeyHint] = ()) -> tuple[CandidateKey, ...]:
-    """The candidate keys of all tables, best first; `hints` are evidence from outside the catalog.
+@dataclass(slots=True)
+class _Group:
+    """Tables that look alike in alike surroundings: their candidates and what speaks for these are the same."""
 
-    Pure: reads nothing but its arguments. Supersets of the primary key and of an existing
-    valid unique index that leaves no hole are not proposed.
+    scored: list[_Scored]
+    tables: list[Table] = field(default_factory=list)
+
+
+def candidate_keys(catalog: Catalog, hints: Sequence[KeyHint] = (), floor: float = FLOOR) -> tuple[CandidateKey, ...]:
+    """The candidate keys of all tables that score `floor` (0 to 1) or more, best first.
+
+    `hints` are evidence from outside the catalog. Pure: reads nothing but its arguments.
+    Supersets of the primary key and of an existing valid unique index that leaves no hole are not proposed.
     """
-    shared = Counter(column.name for table in catalog.tables for column in table.columns)
-    names = Names(catalog)
-    shapes = [table_shape(table, names, shared) for table in catalog.tables if table.partition_of is None]
-    around = Surroundings(shapes, shared)
-    scored = [item for shape in shapes for item in _of_table(shape, around)]
-    _judge_indexes(scored)
-    siblings = Siblings(catalog)
-    for item in scored:
-        said = siblings.evidence(item.table, item.columns)
-        if said is not None:
-            item.odds = max(item.odds + said.weight, said.floor)
-            item.said = (said.reason,)
-    _take_hints(scored, hints, catalog)
-    return _ranked(scored)
+    groups = _groups(catalog)
+    _weigh_indexes(groups)
+    siblings, told = Siblings(catalog), _by_table(hints, catalog)
+    by_score: dict[float, list[CandidateKey]] = defaultdict(list)
+    for group in groups:
+        for key in _keys(group, siblings, told, floor):
+            by_score[key.score].append(key)
+    ranked: list[CandidateKey] = []
+    for score in sorted(by_score, reverse=True):
+        ranked += sorted(by_score[score], key=lambda key: (key.schema, key.table, key.columns))
+    return tuple(ranked)
 
 
-def _of_table(shape: TableShape, around: Surroundings) -> Iterator[_Scored]:
-    place = Place(shape, around)
+def _groups(catalog: Catalog) -> list[_Group]:
+    shapes = Shapes(catalog)
+    shaped = [(table, shapes.of(table)) for table in catalog.tables if table.partition_of is None]
+    around = Surroundings(shaped, shapes.shared)
+    groups: dict[object, _Group] = {}
+    for table, shape in shaped:
+        relations = around.relations(table, shape)
+        group = groups.get((id(shape), relations))
+        if group is None:
+            group = groups[id(shape), relations] = _Group(list(_candidates(Place(shape, around, relations))))
+        group.tables.append(table)
+    return list(groups.values())
+
+
+def _candidates(place: Place) -> Iterator[_Scored]:
+    shape = place.shape
     order = {column.name: column.number for column in shape.columns}
     taken = _guarded(shape.table)
     seen: set[frozenset[str]] = set()
     for members in candidates(shape):
-        key = frozenset(column.name for column in members)
+        key = frozenset([column.name for column in members])
         if key in seen or len(key) < len(members) or any(guard <= key for guard in taken):
             continue
         seen.add(key)
         found = features(place, members)
         odds = BIAS + sum(WEIGHTS.get(feature, 0.0) for feature in found)
         listed = len(members) == 1 and _audit_name(members[0].name)
-        if odds > -6.5 or listed:
+        if odds > -8.5 or listed:
             refs_first = sorted(members, key=lambda column: (not column.is_ref, order[column.name]))
-            yield _Scored(shape.table, tuple(column.name for column in refs_first), odds, found)
+            parts = tuple({column.what: column.name for column in members}.items())
+            yield _Scored(tuple(column.name for column in refs_first), odds, found, parts=parts)
 
 
 def _guarded(table: Table) -> list[frozenset[str]]:
@@ -87,68 +113,80 @@ def _guarded(table: Table) -> list[frozenset[str]]:
     return guards
 
 
-def _judge_indexes(scored: list[_Scored]) -> None:
+def _weigh_indexes(groups: list[_Group]) -> None:
     """Adds what plain indexes say, by the habit of this database: do its likely keys carry one?"""
-    scored = [item for item in scored if "guarded" not in item.found]
-    likely = [
-        item for item in scored if item.odds > _LIKELY and not any(f.startswith("ref alone,") for f in item.found)
-    ]
-    exact = sum(any(feature.startswith("EXACT") for feature in item.found) for item in likely)
-    habit = (exact + 0.5) / (len(likely) + 4)
-    words = "keys indexed" if habit >= 0.3 else "few keys indexed" if habit >= 0.12 else "keys not indexed"
-    for item in scored:
-        place = next((at for at, feature in enumerate(item.found) if feature.startswith("EXACT")), None)
-        if place is not None:
-            item.found[place] = f"{item.found[place]}, {words}"
-            item.odds += WEIGHTS.get(item.found[place], 0.0)
-        elif words == "keys indexed":
-            item.found.append("no index, keys indexed")
-            item.odds += WEIGHTS.get("no index, keys indexed", 0.0)
+    scored = [(item, len(group.tables)) for group in groups for item in group.scored]
+    habit = keys_indexed((item.odds, item.found[-1], tables) for item, tables in scored)
+    for item, _ in scored:
+        if item.found[-1] != "guarded":
+            item.found[-1] = f"{item.found[-1]}, {habit}"
+            item.odds += WEIGHTS.get(item.found[-1], 0.0)
 
 
-def _take_hints(scored: list[_Scored], hints: Sequence[KeyHint], catalog: Catalog) -> None:
-    known = {(item.table.schema, item.table.name, frozenset(item.columns)): item for item in scored}
+def _by_table(hints: Sequence[KeyHint], catalog: Catalog) -> dict[tuple[str, str], list[KeyHint]]:
+    """The hints whose table and columns exist, by table."""
+    found: dict[tuple[str, str], list[KeyHint]] = defaultdict(list)
     for hint in hints:
         table = catalog.by_name.get((hint.schema, hint.table))
-        if table is None or not hint.columns or not all(column in table.by_name for column in hint.columns):
-            continue
-        spot = (hint.schema, hint.table, frozenset(hint.columns))
-        item = known.get(spot)
+        if table is not None and hint.columns and all(column in table.by_name for column in hint.columns):
+            found[hint.schema, hint.table].append(hint)
+    return found
+
+
+def _keys(group: _Group, siblings: Siblings, hints: _Hints, floor: float) -> Iterator[CandidateKey]:
+    """The keys of a group's tables; what all of them share is worked out once."""
+    alike = group.tables[0]
+    apart = [item for item in group.scored if siblings.may_speak_of(item.columns)]
+    ready = [_key(alike, item) for item in group.scored if item not in apart and _score(item) >= floor]
+    for table in group.tables:
+        told = hints.get((table.schema, table.name), ())
+        if told:
+            own = _with_hints(table, [_with_sibling(table, item, siblings) for item in group.scored], told)
+        else:
+            own = [_with_sibling(table, item, siblings) for item in apart]
+            for key in ready:
+                yield CandidateKey(table.schema, table.name, key.columns, key.predicate, key.score, key.reasons)
+        for item in own:
+            if _score(item) >= floor:
+                yield _key(table, item)
+
+
+def _with_sibling(table: Table, item: _Scored, siblings: Siblings) -> _Scored:
+    said = siblings.evidence(table, item.columns)
+    if said is None:
+        return item
+    return _Scored(item.columns, max(item.odds + said.weight, said.floor), item.found, (said.reason,), item.parts)
+
+
+def _with_hints(table: Table, scored: Iterable[_Scored], hints: Iterable[KeyHint]) -> Iterable[_Scored]:
+    known = {frozenset(item.columns): item for item in scored}
+    for hint in hints:
+        key = frozenset(hint.columns)
+        item = known.get(key)
         if item is None:
-            if any(guard <= spot[2] for guard in _guarded(table)):
+            if any(guard <= key for guard in _guarded(table)):
                 continue
-            item = known[spot] = _Scored(table, tuple(dict.fromkeys(hint.columns)), _HINTED, [])
-            scored.append(item)
-        item.odds = max(item.odds, _HINTED) + hint.weight if hint.weight > 0 else item.odds + hint.weight
-        item.said = (*item.said, hint.reason)
+            item = _Scored(tuple(dict.fromkeys(hint.columns)), _HINTED, [])
+        odds = max(item.odds, _HINTED) + hint.weight if hint.weight > 0 else item.odds + hint.weight
+        known[key] = _Scored(item.columns, odds, item.found, (*item.said, hint.reason), item.parts)
+    return known.values()
 
 
-def _ranked(scored: list[_Scored]) -> tuple[CandidateKey, ...]:
-    keys = []
-    for item in scored:
-        score = 1 / (1 + math.exp(-max(-30.0, min(30.0, item.odds))))
-        if len(item.columns) == 1 and _audit_name(item.columns[0]):
-            score = max(score, _AUDIT_FLOOR)
-        if score >= FLOOR:
-            predicate = predicate_of(item.table, item.columns)
-            keys.append(
-                CandidateKey(
-                    item.table.schema, item.table.name, item.columns, predicate, round(score, 4), _reasons(item)
-                )
-            )
-    return tuple(sorted(keys, key=lambda key: (-key.score, key.schema, key.table, key.columns)))
+def _score(item: _Scored) -> float:
+    score = 1 / (1 + math.exp(-max(-30.0, min(30.0, item.odds))))
+    if len(item.columns) == 1 and _audit_name(item.columns[0]):
+        score = max(score, _AUDIT_FLOOR)
+    return round(score, 4)
+
+
+def _key(table: Table, item: _Scored) -> CandidateKey:
+    predicate = predicate_of(table, item.columns)
+    return CandidateKey(table.schema, table.name, item.columns, predicate, _score(item), _reasons(item))
 
 
 def _reasons(item: _Scored) -> tuple[str, ...]:
-    weighed = sorted(set(item.found), key=lambda feature: (-WEIGHTS.get(feature, 0.0), feature))
-    spoken = []
-    for feature in weighed:
-        weight = WEIGHTS.get(feature, 0.0)
-        words = sentence(feature, item.columns) if abs(weight) >= 0.3 else None
-        if words is not None:
-            spoken.append(words if weight > 0 else f"against it: {words}")
-    reasons = tuple(dict.fromkeys((*item.said, *spoken)))
-    return reasons or (f"the shape of {item.table.name} suggests it",)
+    spoken = (*item.said, *reasons(tuple(item.found), item.parts))
+    return tuple(dict.fromkeys(spoken)) or ("the shape of the table suggests it",)
 
 
 def _audit_name(name: str) -> bool:

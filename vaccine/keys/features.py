@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from .context import context
 from .generate import Members
 from .place import INTERNAL_KINDS, NAMING, STRONG, Place, bucket
 from .shapes import ColumnShape
+from .wording import form_of, words_said
 from .words import stems_of
 
 Holds = tuple[str, object]
 
 
 def features(place: Place, members: Members) -> list[str]:
-    """The names of the features that hold for `members` in their table, each once."""
+    """The names of the features that hold for `members` in their table, each once, the index last."""
     refs = [column for column in members if column.is_ref]
     items = [column for column in members if not column.is_ref]
     if len(members) == 1:
@@ -25,7 +27,10 @@ def features(place: Place, members: Members) -> list[str]:
     names = {column.name for column in members}
     if place.shape.pk != "surrogate" and place.shape.primary & names:
         found.append("part of the primary key")
-    found += _indexes(place, names, refs)
+    form = form_of(members)
+    found += context(place, members, form)
+    found += words_said(place, members, form)
+    found.append(_index(place, names, form))
     return list(dict.fromkeys(found))
 
 
@@ -110,7 +115,7 @@ def _refs(place: Place, refs: list[ColumnShape]) -> list[str]:
         for column in place.payload
         if column.name not in names and column.name not in place.redundant and column.what != "surrogate"
     ]
-    firm = {column.name for column in place.firm}
+    firm = place.firm_names
     found = _those(
         (f"{bucket(count, 2, 3)} refs", True),
         (f"refs, {bucket(len(rest), 0, 1, 3, 6)} other columns", True),
@@ -147,7 +152,7 @@ def _mixed(place: Place, refs: list[ColumnShape], items: list[ColumnShape]) -> l
     left = "ref" if len(refs) == 1 else "refs"
     form = f"{left}+{'item' if len(items) == 1 else 'items'}"
     names = {column.name for column in refs}
-    firm = {column.name for column in place.firm}
+    firm = place.firm_names
     rest = len(place.payload) - len(refs) - len(items)
     found = _those(
         (f"form {form}", True),
@@ -235,18 +240,11 @@ def _polymorphic(place: Place, members: list[ColumnShape]) -> list[str]:
     return []
 
 
-def _indexes(place: Place, names: set[str], refs: list[ColumnShape]) -> list[str]:
-    kind = "together" if len(names) > 1 else "ref" if refs else "item"
+def _index(place: Place, names: set[str], form: str) -> str:
+    """Whether an index stands on exactly these columns, on these and more, or none does."""
+    kind = {"alone": "item", "ref alone": "ref", "refs": "refs"}.get(form, "together")
     if any(guard <= names for guard in place.guards):
-        return ["guarded"]
+        return "guarded"
     if any(have == names for have in place.indexes):
-        return [f"EXACT {kind}"]
-    indexed = place.around.indexed
-    bare = [column for column in refs if column.declared and column.name not in place.leads]
-    degree = " strong" if indexed > 0.8 else ""
-    one = "ref" if len(names) == 1 else "together"
-    return _those(
-        (f"inside a wider index {kind}", any(names < have for have in place.indexes)),
-        (f"{one}, bare reference{degree}", bare and indexed >= 0.5),
-        ("all references indexed", refs and not bare and indexed > 0.8),
-    )
+        return f"EXACT {kind}"
+    return f"{'inside a wider index' if any(names < have for have in place.indexes) else 'no index'} {kind}"

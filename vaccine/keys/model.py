@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SHOWN_AT = 0.6  # candidates at or above this score are shown without being asked for
+SHOWN_AT = 0.5  # candidates at or above this score are shown without being asked for
 
 
 @dataclass(frozen=True, slots=True)

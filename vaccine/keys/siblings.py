@@ -42,6 +42,10 @@ class Siblings:
             guards.sort(key=lambda guard: (guard[1].predicate is None, guard[0].schema, guard[0].name))
         self._tables_having: dict[frozenset[str], int] = {}
 
+    def may_speak_of(self, columns: tuple[str, ...]) -> bool:
+        """Whether any unique index of the database has to do with such columns."""
+        return frozenset(columns) in self._same or (len(columns) == 1 and bool(self._hashes) and _is_hash(columns[0]))
+
     def evidence(self, table: Table, columns: tuple[str, ...]) -> Evidence | None:
         """What other tables' unique indexes say of this key; None when they say nothing."""
         key = frozenset(columns)

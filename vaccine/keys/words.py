@@ -18,14 +18,14 @@ _DIGITS = re.compile(r"(?<=[a-z]{3})\d+$")
 FAMILIES: dict[str, frozenset[str]] = {
     family: _set(words)
     for family, words in {
-        "slug": "slug permalink handle alias subdomain nickname mnemonic shortname",
+        "slug": "slug permalink handle alias subdomain nickname shortname",
         "token": "token secret jti nonce otp signature apikey passcode voucher coupon",
         "hash": "hash digest fingerprint checksum sha sha1 sha256 md5 hmac etag",
         "login": "email mail username login loginname upn",
         "name": "name title label term word tag keyword",
         "code": "code sku ref reference no num nr iban bic isbn ean barcode asin vin iso abbreviation symbol acronym"
         " shortcode codename iata icao",
-        "key": "key identifier ident uid guid uuid gid oid eid sid cid pid did uri urn xid handleid",
+        "key": "key identifier ident uid guid uuid gid oid eid sid cid pid did uri urn xid",
         "url": "url link href domain host hostname fqdn path filepath filename file route address ip mac cidr prefix"
         " subnet phone msisdn mobile dsn bucket endpoint",
         "kind": "type kind category class locale lang language currency format platform medium provider channel"
@@ -40,7 +40,7 @@ FAMILIES: dict[str, frozenset[str]] = {
         "state": "status state progress result outcome condition health",
         "text": "description descr comment comments note notes message body content text summary details detail"
         " subject caption bio about remarks html markdown xml json yaml payload data metadata meta params parameters"
-        " settings config configuration options args arguments query sql script template expression formula snippet"
+        " settings config configuration options args arguments query sql template expression formula snippet"
         " error errors exception stacktrace trace log output input response request headers header agent keywords"
         " instructions explanation extra info properties attributes value values raw blob cache preview excerpt",
         "measure": "count total amount size bytes length width height depth price cost fee rate ratio percent"
@@ -51,7 +51,7 @@ FAMILIES: dict[str, frozenset[str]] = {
         "time": "at on time timestamp ts created updated deleted modified started ended expires expiry expiration"
         " until since from to start end begin finish datetime when",
         "person": "firstname lastname fullname surname middlename gender birthday birthdate avatar street city zip"
-        " zipcode postcode state_province company website job photo image icon logo picture color colour theme tz"
+        " zipcode postcode province company website job photo image icon logo picture color colour theme tz"
         " timezone password passwd salt encrypted font background banner cover style css",
         "flag": "enabled disabled active hidden visible locked public private deleted archived default required"
         " verified approved confirmed published is has can should allow",
@@ -132,18 +132,18 @@ def stems_of(name: str) -> tuple[str, ...]:
 
 LOG = _set(
     "log history event audit activity visit view click hit snapshot change attempt delivery trace debug metric"
-    " measurement sample reading notification message report execution run job task queue outbox inbox webhook_event"
+    " measurement sample reading notification message report execution run job task queue outbox inbox"
     " archive backup migration import export deleted transaction payment charge refund invoice order entry comment"
     " post note line"
 )
 LOOKUP = _set(
     "type kind category class status group tag role permission language country currency unit method format platform"
-    " label feature flag domain policy tier level reason gender salutation script genre region state packaging"
+    " label feature flag domain policy tier level reason gender region state"
     " namespace topic set module plugin extension app application"
 )
 SETTINGS = _set(
     "setting profile preference config configuration stat statistic detail summary info information credential state"
     " status counter count option metadata meta data extra quota cache search index password secret auth account user"
-    " auth_data content body default stats latest streak score rating limit usage balance total position progress"
-    " consent survey dashboard key avatar deletion"
+    " content body default stats score rating limit usage balance total position progress"
+    " consent key avatar"
 )
