@@ -15,7 +15,7 @@ _WHAT = {
     "slug": "a slug", "token": "a token", "hash": "a hash", "login": "a login name", "external": "an identifier of"
     " another system", "name": "a name", "code": "a code", "key": "a key", "uuid": "a UUID that is not the primary key",
     "surrogate": "numbered by a sequence but not the primary key", "order": "a position", "version": "a version",
-    "kind": "a kind", "date": "a date", "url": "an address or a path",
+    "kind": "a kind", "url": "an address or a path",
     "plain id": "an identifier beside the primary key", "id": "an identifier",
     "shared id": "an identifier that several tables share",
 }  # fmt: skip
@@ -77,7 +77,7 @@ _PATTERNS = (
     (-1, re.compile(r"inside a wider index "), "an index stands on these columns and more, none on exactly these"),
 )
 _BESIDE = re.compile(r"(?P<what>.+) (alone|mixed|items), (?P<other>\w+) beside$")
-_LEFT = re.compile(r".*, (?P<part>order|version|kind|date) left out$")
+_LEFT = re.compile(r"(refs|mixed|items) \d, (?P<part>order|version|kind|date) left out$")
 _WORD = re.compile(r'"(?P<word>[^"]+)" ')
 _TABLE = re.compile(r'in "(?P<word>[^"]+)", ')
 
@@ -123,16 +123,10 @@ def _of_a_part(feature: str, parts: Mapping[str, str]) -> str | None:
 def _of_what_is_missing(feature: str, parts: Mapping[str, str]) -> str | None:
     left = _LEFT.match(feature)
     if left:
-        part = left["part"]
-        alone = feature.startswith(("alone", "ref alone"))
-        return (
-            f"the table also has {_WHAT[part]}"
-            if alone
-            else f"it leaves out {_LEFT_OUT[part]}, which may tell rows apart"
-        )
+        return f"it leaves out {_LEFT_OUT[left['part']]}, which may tell rows apart"
     beside = _BESIDE.match(feature)
     if beside and beside["other"] in _WHAT and beside["what"] in parts:
-        return f"the table also has {_WHAT[beside['other']]}"
+        return f"the table has {_WHAT[beside['other']]} beside it"
     return None
 
 
