@@ -16,6 +16,8 @@ from vaccine.catalog import Table
 from vaccine.reader import Reader
 
 VALUES_COUNTED = 50
+# Otherwise the planner takes one process for a scan whose live rows are many: 0.74 s instead of 0.56 for 5M rows.
+PARALLEL = "SET LOCAL parallel_tuple_cost = 0.01"
 # The groups of one key of some hundred thousand rows then stay in memory; several keys share one pass and gain nothing.
 MORE_MEMORY = (
     "SELECT pg_catalog.set_config('work_mem', '32MB', true)"
@@ -66,7 +68,7 @@ def count_values(reader: Reader, table: Table, column: str) -> tuple[tuple[str, 
 def count_keys(
     reader: Reader, table: Table, keys: Sequence[KeyQuery], sample_percent: float | None = None
 ) -> tuple[Counts, ...]:
-    """Count all keys of a table in one statement. Call it inside a block: it may raise work_mem for its rest.
+    """Count all keys of a table in one statement. Call it inside a block: it sets planner options for its rest.
 
     Keys that share a predicate are counted in one pass over the table; a key that an index serves
     is counted over that index. `sample_percent` reads that share of the pages (TABLESAMPLE SYSTEM).
@@ -78,6 +80,7 @@ def count_keys(
     query = sql.SQL(" UNION ALL ").join(parts)
     if sources:
         query = sql.SQL("WITH {} ").format(sql.SQL(", ").join(sources)) + query
+    reader.run(PARALLEL)
     if len(keys) == 1:
         reader.rows(MORE_MEMORY)
     rows = sorted(reader.rows(query))
