@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 
 from vaccine.catalog import Catalog, Table
 from vaccine.errors import UnknownKeyError
-from vaccine.keys import CandidateKey, KeyHint, candidate_keys, hints_from_functions, hints_from_statements
+from vaccine.keys import FLOOR, CandidateKey, KeyHint, candidate_keys, hints_from_functions, hints_from_statements
 from vaccine.measure import LARGE_ROWS
 from vaccine.predicate import parse, render
 from vaccine.settings import AuditSettings
@@ -84,7 +84,8 @@ def candidates(
     """
     weakest = min(settings.min_score, CONSIDERED_AT) if settings.data else settings.min_score
     by_table: dict[tuple[str, str], list[CandidateKey]] = defaultdict(list)
-    for key in candidate_keys(catalog, hints(catalog, statements)):
+    floor = FLOOR if settings.overrides else weakest  # what a person spoke of comes along with its own score
+    for key in candidate_keys(catalog, hints(catalog, statements), floor):
         spoken_of = (key.schema, key.table, key.columns) in settings.overrides
         names = [f"{key.schema}.{key.table}.{column}" for column in key.columns]
         wanted = spoken_of or key.score >= settings.min_score or (key.score >= weakest and _cheap(catalog, key))

@@ -6,8 +6,16 @@ Whether a candidate is guarded, and what its rows say, is judged later.
 
 from __future__ import annotations
 
-from .candidates import candidate_keys
+from .candidates import FLOOR, candidate_keys
 from .model import SHOWN_AT, CandidateKey, KeyHint
 from .statements import hints_from_functions, hints_from_statements
 
-__all__ = ["SHOWN_AT", "CandidateKey", "KeyHint", "candidate_keys", "hints_from_functions", "hints_from_statements"]
+__all__ = [
+    "FLOOR",
+    "SHOWN_AT",
+    "CandidateKey",
+    "KeyHint",
+    "candidate_keys",
+    "hints_from_functions",
+    "hints_from_statements",
+]
