@@ -54,7 +54,7 @@ class Siblings:
         others = len(guards) - own
         if others > 0:
             sibling, index = next(guard for guard in guards if guard[0] is not table)
-            more = f", and so do {others - 1} more" if others > 1 else ""
+            more = f", and so {'does' if others == 2 else 'do'} {others - 1} more" if others > 1 else ""
             reason = f"{sibling.schema}.{sibling.name} guards {', '.join(columns)} with {index.name}{more}"
             having = self._count_having(key)
             if others == 1 and set(stems_of(sibling.name)) & set(stems_of(table.name)):
