@@ -152,7 +152,6 @@ def test_a_run_killed_between_batches_goes_on(run: Run) -> None:
         ensure_journal(first)
         resolver = Resolver(half, work, ensure_images(first, table), Resolved())
         first.execute("CREATE TEMPORARY TABLE vaccine_left (n integer PRIMARY KEY)")
-        resolver.prepare()
         assert resolver.batch(0, 50, []) == 50
         run.worker.execute("SELECT pg_terminate_backend(%s)", (first.info.backend_pid,))
         time.sleep(0.1)

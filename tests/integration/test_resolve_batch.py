@@ -13,12 +13,14 @@ from tests.integration.test_dedupe import run as run  # noqa: PLC0414  the fixtu
 from vaccine.operations.dedupe import Resolved, Resolver, batch_settings, resolve
 from vaccine.operations.errors import LockTimeoutError
 from vaccine.operations.journal import ensure_images, ensure_journal
-from vaccine.operations.resolve_batch import BatchStatement, changes_late
+from vaccine.operations.resolve_batch import BatchStatement
 from vaccine.operations.restore import restore
 from vaccine.operations.run import Run
+from vaccine.operations.shape import read_shape
 from vaccine.operations.table import read_table
 from vaccine.operations.work import Work, find
 
+NO_KEY = sql.SQL("FOR NO KEY UPDATE")
 IMAGES = "SELECT vaccine_row, vaccine_image, id, code, state, seen FROM vaccine.images_1 ORDER BY id, vaccine_image"
 
 
@@ -47,7 +49,6 @@ def test_both_ways_end_in_the_same_rows_images_and_journal(run: Run) -> None:
         work = found(run)
         resolver = resolver_of(run, work)
         if way == "batch":
-            resolver.prepare()
             assert resolver.batch(0, 200, []) == 200
         else:
             assert resolver._again(list(range(1, 201)), [], skip=True) == 200
@@ -68,7 +69,6 @@ def test_a_batch_leaves_what_is_no_longer_as_it_was_found(run: Run) -> None:
     with run.connect() as other:
         other.execute("BEGIN")
         other.execute("SELECT FROM jobs WHERE id = 9 FOR UPDATE")
-        resolver.prepare()
         assert resolver.batch(0, 200, []) == 195
         assert left(run) == [5, 7, 9, 10, 110]
         assert run.worker.execute("SELECT row_count FROM vaccine.journal").fetchone() == (195,)
@@ -81,7 +81,7 @@ def test_a_batch_leaves_what_is_no_longer_as_it_was_found(run: Run) -> None:
 def test_a_row_that_changes_between_the_snapshot_and_the_lock_is_left(run: Run) -> None:
     work = found(run)
     ensure_journal(run.worker)
-    statement = BatchStatement(work, ensure_images(run.worker, work.table), "r", late=False)
+    statement = BatchStatement(work, ensure_images(run.worker, work.table), "r", late=False, lock=NO_KEY)
     waiting = statement.statement(sql.Literal(0), sql.Literal(200)).as_string(run.worker).replace(" SKIP LOCKED", "")
     results: list[tuple[int, ...]] = []
 
@@ -137,7 +137,7 @@ def test_what_a_late_trigger_changes_is_in_the_new_image(run: Run, deferred: boo
     run.worker.execute(AFTER.format(*words))
     before = run.worker.execute("SELECT * FROM jobs ORDER BY id").fetchall()
     work = found(run)
-    assert changes_late(run.worker, work.table.oid)
+    assert read_shape(run.worker, work.table)[1].late
     assert resolve(run, KEY, POLICY, work.table, work).rows == 200
     new = "SELECT count(*), min(seen), max(seen) FROM vaccine.images_1 WHERE vaccine_image = 'after'"
     assert run.worker.execute(new).fetchone() == (200, -1, -1)

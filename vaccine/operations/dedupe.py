@@ -23,9 +23,10 @@ from .journal import Images, already_resolved, ensure_images, ensure_journal
 from .key import Key, Policy, raw
 from .pace import Pace, Throttle
 from .recheck import Recheck, numbers, undone
-from .resolve_batch import BatchStatement, changes_late, prepared_name
+from .resolve_batch import BatchStatement, prepared_name
 from .retry import Result, pause, with_lock_retries
 from .run import Run
+from .shape import Shape, deferred_triggers, lock_shape, read_shape, row_lock
 from .table import Table
 from .work import Work, find
 
@@ -93,6 +94,7 @@ class Resolver:
     work: Work
     images: Images
     done: Resolved
+    shape: Shape | None = None
     one: sql.Identifier | None = None
     again: sql.Identifier | None = None
 
@@ -101,7 +103,6 @@ class Resolver:
         worker, throttle = self.run.worker, Throttle(self.run)
         worker.execute(sql.SQL("CREATE TEMPORARY TABLE IF NOT EXISTS vaccine_left (n integer PRIMARY KEY)"))
         worker.execute(sql.SQL("TRUNCATE {}").format(LEFT))
-        self.prepare()
         pace = Pace(self.run.options.batch_ms)
         resolved = position = 0
         while position < self.work.rows:
@@ -115,51 +116,68 @@ class Resolver:
         resolved += self._left(throttle, Pace(self.run.options.batch_ms), skip=True)
         return resolved + self._left(throttle, None, skip=False)
 
-    def prepare(self) -> None:
-        """Prepare the statement of a batch, and the one that reads new images again where something changes late."""
-        worker = self.run.worker
-        one = BatchStatement(self.work, self.images, self.run.revision, changes_late(worker, self.work.table.oid))
-        first, second = raw("$1"), raw("$2")
-        self.one = prepared_name("vaccine_batch")
-        prepare = sql.SQL("PREPARE {} (integer, integer) AS ").format(self.one)
-        worker.execute(prepare + one.statement(first, second))
-        if one.late:
-            self.again = prepared_name("vaccine_reread")
-            worker.execute(sql.SQL("PREPARE {} (bigint) AS ").format(self.again) + one.reread(first))
-
     def statements(self, rows: int) -> tuple[tuple[str, sql.Composable], ...]:
         """The statements of one batch in their order, for a dry run: what each is for, and its SQL."""
-        late = changes_late(self.run.worker, self.work.table.oid)
-        one = BatchStatement(self.work, self.images, self.run.revision, late)
+        one = self._statement(read_shape(self.run.worker, self.work.table)[1])
         whole = one.statement(sql.Literal(0), sql.Literal(rows))
         what = "lock the rows that are as found, write their old images, resolve them, write the journal"
-        reread = (("write the new images", one.reread(sql.Literal(1))),) if late else ()
+        reread = (("write the new images", one.reread(sql.Literal(1))),) if one.late else ()
         return ((what, whole), *reread)
 
     def batch(self, after: int, last: int, held: list[float]) -> int:
         """Resolve the work rows `after` < n <= `last` that are as they were found; `held` gets the ms of its locks.
 
         Raises:
+            OperationError: the table was altered since the run began.
             VerifyError: a trigger or rule undoes the resolve.
         """
         worker = self.run.worker
         with worker.pipeline(), worker.transaction():
             worker.execute(batch_settings(self.run))
+            shape = lock_shape(worker, self.work.table)
+            if shape != self.shape:
+                self._prepare(shape)
             started = time.monotonic()
-            arguments = sql.Literal(after), sql.Literal(last)
-            assert self.one is not None
-            row = worker.execute(sql.SQL("EXECUTE {} ({}, {})").format(self.one, *arguments)).fetchone()
-            assert row is not None
-            number, locked, changed, found, live, places = row
-            if self.again and locked:
-                found, live = self._reread(self.again, number)
-            if locked and (changed, found, live) != (locked, locked, 0):
-                raise undone(self.work, locked, changed, found, live)
+            locked, places = self._execute(after, last) if self.one else (0, [])
             if locked < last - after:
-                self._leave(after, last, places or [])
+                self._leave(after, last, places)
+        self.shape = shape  # now it stands: a try that got no lock may have prepared nothing
         held.append((time.monotonic() - started) * 1000)
         self.done.batches += bool(locked)
-        return int(locked)
+        return locked
+
+    def _prepare(self, shape: Shape) -> None:
+        """Prepare the statement of a batch of a table of this shape; none where rules would rewrite it."""
+        self.shape = self.one = self.again = None
+        if shape.rules:  # a rule may not apply to an UPDATE in WITH (0A000): `recheck` has one that stands alone
+            return
+        worker, statement = self.run.worker, self._statement(shape)
+        first, second = raw("$1"), raw("$2")
+        one, again = prepared_name("vaccine_batch"), prepared_name("vaccine_reread")
+        worker.execute(sql.SQL("PREPARE {} (integer, integer) AS ").format(one) + statement.statement(first, second))
+        if statement.late:
+            worker.execute(sql.SQL("PREPARE {} (bigint) AS ").format(again) + statement.reread(first))
+            self.again = again
+        self.one = one
+
+    def _statement(self, shape: Shape) -> BatchStatement:
+        worker, work = self.run.worker, self.work
+        late = shape.late or shape.cascades or shape.rules or (shape.fires and deferred_triggers(worker))
+        lock = row_lock(worker, work.table, tuple(work.policy.assign))
+        return BatchStatement(work, self.images, self.run.revision, late, lock)
+
+    def _execute(self, after: int, last: int) -> tuple[int, list[int]]:
+        """Run the prepared statement: how many rows it resolved, and where it left some, those that it resolved."""
+        assert self.one is not None
+        arguments = sql.Literal(after), sql.Literal(last)
+        row = self.run.worker.execute(sql.SQL("EXECUTE {} ({}, {})").format(self.one, *arguments)).fetchone()
+        assert row is not None
+        number, locked, changed, found, live, places = row
+        if self.again and locked:
+            found, live = self._reread(self.again, number)
+        if locked and (changed, found, live) != (locked, locked, 0):
+            raise undone(self.work, locked, changed, found, live)
+        return int(locked), places or []
 
     def _reread(self, again: sql.Identifier, number: int) -> tuple[int, int]:
         worker = self.run.worker
@@ -199,6 +217,7 @@ class Resolver:
         worker = self.run.worker
         with worker.pipeline(), worker.transaction():
             worker.execute(batch_settings(self.run))
+            lock_shape(worker, self.work.table)
             started = time.monotonic()
             resolved, locked = Recheck(self.run, self.work, self.images).resolve(chosen, skip=skip)
             seen = numbers(locked if skip else chosen)

@@ -15,6 +15,7 @@ from .key import Key, Policy
 from .options import Options
 from .restore_batch import restore_statement as restore_sql
 from .run import Run
+from .shape import row_lock
 from .table import read_table
 from .work import Work, find_statement
 
@@ -47,7 +48,8 @@ def restore_statement(connection: psycopg.Connection, key: Key, columns: Sequenc
     table = read_table(connection, key)
     assert table is not None
     images = Images("images_1", (table.free(META[0]), table.free(META[1]), table.free(META[2])), table)
-    statement = restore_sql(images, columns, sql.Literal(1), sql.Literal(0), sql.Literal(rows))
+    lock = row_lock(connection, table, columns)
+    statement = restore_sql(images, columns, sql.Literal(1), sql.Literal(0), sql.Literal(rows), lock=lock)
     return Described("put the old values back", statement.as_string(connection))
 
 

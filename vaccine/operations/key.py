@@ -71,9 +71,9 @@ def raw(text: str) -> sql.SQL:
 
 
 def value(of: Value) -> sql.Composable:
-    """The right side of one assignment: a literal, or the SQL of {"sql": …}."""
+    """The right side of one assignment: a literal, or the SQL of {"sql": …}, whose last comment ends with its line."""
     if isinstance(of, Mapping):
-        return raw(of["sql"])
+        return raw(f"{of['sql']}\n")
     return sql.Literal(of)
 
 

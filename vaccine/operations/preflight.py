@@ -30,6 +30,7 @@ INDEX_REFUSED = (
     "the unique index on {} is refused; this step changed nothing, and rows that were resolved before it are journalled"
 )
 DROP_REFUSED = "the downgrade of {} is refused; nothing was changed"
+MOST_COLUMNS = 800  # a join of two such rows stays under MaxTupleAttributeNumber (manual, appendix K)
 WIDE_BYTES = 2600  # a btree entry holds 2704 bytes, its header included (manual, section 64.1)
 
 SERVER = """
@@ -271,7 +272,7 @@ def _shape(run: Run, table: Table, key: Key, policy: Policy) -> list[str]:
         ]
     if not table.primary_key:
         return ["the table has no primary key, so no row could be found again for its undo: give it one"]
-    reasons = []
+    reasons = _too_many_columns(table)
     for name in policy.assign:
         column = table.column(name)
         if column is not None and (column.generated or column.identity == "a"):
@@ -294,6 +295,13 @@ def _shape(run: Run, table: Table, key: Key, policy: Policy) -> list[str]:
             message = str(error).strip().splitlines()[0]
             reasons.append(f"{what} does not fit the table: {message} ({error.sqlstate})")
     return reasons
+
+
+def _too_many_columns(table: Table) -> list[str]:
+    if len(table.columns) <= MOST_COLUMNS:
+        return []
+    count = f"the table has {len(table.columns)} columns, Vaccine takes {MOST_COLUMNS} at most"
+    return [f"{count}: a row is joined to its old image, and PostgreSQL joins 1664 columns"]
 
 
 def _probes(table: Table, key: Key, policy: Policy) -> list[tuple[str, sql.Composed]]:

@@ -16,6 +16,7 @@ from .journal import Batch, Images, write_batch
 from .key import names, value
 from .resolve_batch import texts
 from .run import Run
+from .shape import row_lock
 from .table import equal
 from .work import WORK, Work, live_key, ranking
 
@@ -52,13 +53,14 @@ class Recheck:
     def _lock(self, chosen: list[int], *, skip: bool) -> sql.Composable:
         return sql.SQL(
             "SELECT w.{n} FROM {work} AS w JOIN {source} AS t ON {same} WHERE w.{n} = ANY ({chosen})"
-            " ORDER BY w.{n} FOR NO KEY UPDATE OF t{skip}"
+            " ORDER BY w.{n} {lock} OF t{skip}"
         ).format(
             n=self._n,
             work=WORK,
             source=self.work.table.source,
             same=equal("t", self.work.table.primary_key, "w", self.work.excess),
             chosen=numbers(chosen),
+            lock=row_lock(self.run.worker, self.work.table, tuple(self.work.policy.assign)),
             skip=sql.SQL(" SKIP LOCKED") if skip else sql.SQL(""),
         )
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
-import psycopg
 from psycopg import sql
 
 from .journal import Images, literals
@@ -28,16 +27,6 @@ NUMBER, LOCKED, CHANGED, AFTER = (
     sql.Identifier(name) for name in ("vaccine number", "vaccine locked", "vaccine changed", "vaccine after")
 )
 
-# What changes a row once its UPDATE has returned: AFTER triggers, rules, and foreign keys that lead back.
-LATE = """
-SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger t
-                WHERE t.tgrelid = %(table)s AND NOT t.tgisinternal AND t.tgenabled <> 'D'
-                  AND t.tgtype & 16 <> 0 AND t.tgtype & 2 = 0)
-    OR EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class = %(table)s AND r.ev_type = '2')
-    OR EXISTS (SELECT FROM pg_catalog.pg_constraint c
-                WHERE c.contype = 'f' AND c.confrelid = %(table)s AND c.confupdtype IN ('c', 'n', 'd'))
-"""
-
 
 _count = itertools.count(1)
 
@@ -45,12 +34,6 @@ _count = itertools.count(1)
 def prepared_name(of: str) -> sql.Identifier:
     """A new name for a prepared statement: an earlier one of the session may still stand, over tables that are gone."""
     return sql.Identifier(f"{of}_{next(_count)}")
-
-
-def changes_late(connection: psycopg.Connection, table: int) -> bool:
-    """Whether something may change a row after the UPDATE's RETURNING has seen it: then it is read again."""
-    row = connection.execute(LATE, {"table": table}).fetchone()
-    return bool(row and row[0])
 
 
 @dataclass(frozen=True)
@@ -65,6 +48,7 @@ class BatchStatement:
     images: Images
     revision: str
     late: bool
+    lock: sql.SQL
 
     def statement(self, after: sql.Composable, last: sql.Composable) -> sql.Composed:
         """All of it."""
@@ -79,8 +63,8 @@ class BatchStatement:
         ]
         if not self.late:
             parts.append(
-                sql.SQL("{} AS (\n{}\nRETURNING ({}) IS TRUE AS live\n)").format(
-                    AFTER, self._images(CHANGED, "after"), live_key(self.work.key)
+                sql.SQL("{} AS (\n{}\nWHERE {}\nRETURNING ({}) IS TRUE AS live\n)").format(
+                    AFTER, self._images(CHANGED, "after"), self._same_key(), live_key(self.work.key)
                 )
             )
         found = (
@@ -135,7 +119,7 @@ class BatchStatement:
             "SELECT {found}, t.ctid AS {ctid}, {old}\nFROM {work} AS w\n"
             "JOIN {source} AS t ON t.ctid = w.{ctid} AND t.xmin = w.{xmin} AND {excess}\n"
             "JOIN {source} AS s ON s.ctid = w.{survivor_ctid} AND s.xmin = w.{survivor_xmin} AND {survivor}\n"
-            "WHERE w.{n} > {after} AND w.{n} <= {last}\nORDER BY w.{n} FOR NO KEY UPDATE OF t SKIP LOCKED) AS {row}"
+            "WHERE w.{n} > {after} AND w.{n} <= {last}\nORDER BY w.{n} {lock} OF t SKIP LOCKED) AS {row}"
         ).format(
             place=self._place,
             row=self._row,
@@ -152,6 +136,7 @@ class BatchStatement:
             n=self._n,
             after=after,
             last=last,
+            lock=self.lock,
         )
 
     def _images(self, rows: sql.Identifier, image: str) -> sql.Composed:
@@ -183,7 +168,7 @@ class BatchStatement:
         ]
         return sql.SQL(
             "UPDATE {source} SET {assignments}\nFROM (SELECT {place}, {excess}, {ctid} FROM {locked}) AS {row}\n"
-            "WHERE {relation}.ctid = {row}.{ctid} AND {same}\nRETURNING {row}.{place}, {new}"
+            "WHERE {relation}.ctid = {row}.{ctid} AND {same}\nRETURNING {row}.{place}, {own}, {new}"
         ).format(
             source=table.source,
             assignments=sql.SQL(", ").join(assignments),
@@ -194,7 +179,13 @@ class BatchStatement:
             row=self._row,
             relation=table.relation,
             same=sql.SQL(" AND ").join(same),
+            own=sql.SQL(", ").join(sql.SQL("{}.{}").format(self._row, sql.Identifier(name)) for name in work.excess),
             new=sql.SQL(", ").join(new),
+        )
+
+    def _same_key(self) -> sql.Composed:
+        return sql.SQL("pg_catalog.record_image_eq(ROW({}), ROW({}))").format(
+            names(self.work.table.primary_key, "r"), names(self.work.excess, "r")
         )
 
     def _note(self) -> sql.Composed:

@@ -20,8 +20,9 @@ from .journal import Images, has_journal, open_images
 from .key import Key
 from .pace import Pace, Throttle
 from .restore_batch import Prepared
-from .restore_rows import RestoreRows
+from .restore_rows import Piece, RestoreRows
 from .run import Run
+from .shape import lock_shape
 from .table import Table
 
 BATCHES = """
@@ -134,16 +135,15 @@ class Restorer:
 
     def run_all(self, done: Restored, prepared: Prepared, throttle: Throttle) -> None:
         """Stretch after stretch, then the rows that are left: in batches, and those that others hold one by one."""
-        action = self._stretch if prepared.serves(self.images, self.batch) else self._rows_of_stretch
         while self.cursor < self.row_count:
             last = min(self.cursor + self.pace.rows, self.row_count)
-            held = self._with_retries(partial(action, last, done, prepared))
+            held = self._with_retries(partial(self._stretch, last, done, prepared))
             self.pace.learn(last - self.cursor, held)
             self.cursor = last
             throttle.rest()
         number = 0
         while chosen := sorted(place for place in self.skipped if place > number)[: self.pace.rows]:
-            self._with_retries(partial(self._rows, chosen, done, skip=True))
+            self.pace.learn(len(chosen), self._with_retries(partial(self._rows, chosen, done, skip=True)))
             number = chosen[-1]
             throttle.rest()
         for place in sorted(self.skipped):
@@ -169,28 +169,40 @@ class Restorer:
         return with_row_retries(self.run, self.key, action, what)
 
     def _stretch(self, last: int, done: Restored, prepared: Prepared) -> float:
-        """Restore the rows up to `last` in one statement; the milliseconds that locks were held."""
+        """Restore the rows up to `last`, in one statement where that serves; the milliseconds that locks were held."""
         worker = self.run.worker
-        with worker.pipeline(), worker.transaction():
-            worker.execute(batch_settings(self.run))
-            started = time.monotonic()
-            restored, left = prepared.execute(self.batch, self.cursor, last)
-        self.skipped += left
-        done.rows += restored
+        places = list(range(self.cursor + 1, last + 1))
+        try:
+            with worker.pipeline(), worker.transaction():
+                worker.execute(batch_settings(self.run))
+                shape = lock_shape(worker, self.images.table)
+                one = prepared.serves(self.images, self.batch, shape)
+                started = time.monotonic()
+                if one:
+                    _, left = prepared.execute(self.batch, self.cursor, last)
+                    piece = Piece(sorted(set(places) - set(left)), [], left, set())
+                else:
+                    rows = RestoreRows(self.run, self.images, self.key, self.batch)
+                    piece = rows.restore(places, skip=True, cursor=last)
+        except psycopg.Error:
+            prepared.forget()
+            raise
+        self._count(places, piece, done)
         return (time.monotonic() - started) * 1000
 
-    def _rows_of_stretch(self, last: int, done: Restored, _prepared: Prepared) -> float:
-        return self._rows(list(range(self.cursor + 1, last + 1)), done, skip=True, cursor=last)
-
-    def _rows(self, places: list[int], done: Restored, *, skip: bool, cursor: int = 0) -> float:
+    def _rows(self, places: list[int], done: Restored, *, skip: bool) -> float:
         """Restore these rows in one transaction, each looked at; the milliseconds that locks were held."""
         worker = self.run.worker
         with worker.pipeline(), worker.transaction():
             worker.execute(batch_settings(self.run))
+            lock_shape(worker, self.images.table)
             started = time.monotonic()
-            piece = RestoreRows(self.run, self.images, self.key, self.batch).restore(places, skip=skip, cursor=cursor)
+            piece = RestoreRows(self.run, self.images, self.key, self.batch).restore(places, skip=skip)
+        self._count(places, piece, done)
+        return (time.monotonic() - started) * 1000
+
+    def _count(self, places: list[int], piece: Piece, done: Restored) -> None:
         self.skipped = sorted((set(self.skipped) - set(places)) | set(piece.skipped))
         done.rows += len(piece.restored)
         done.kept += len(piece.kept)
         done.stamped |= piece.stamped
-        return (time.monotonic() - started) * 1000

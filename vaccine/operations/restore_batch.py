@@ -18,18 +18,11 @@ from .journal import Images
 from .key import names, raw
 from .resolve_batch import prepared_name
 from .run import Run
-from .table import Table, equal
+from .shape import Shape, row_lock
+from .table import equal
 
 SAME, RESTORED = sql.Identifier("vaccine same"), sql.Identifier("vaccine restored")
 LOOKED_AT = 100  # rows that tell which columns to set
-
-MEDDLES = """
-SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger t
-                WHERE t.tgrelid = %(table)s AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 16 <> 0)
-    OR EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class = %(table)s AND r.ev_type = '2')
-    OR EXISTS (SELECT FROM pg_catalog.pg_constraint c
-                WHERE c.contype = 'f' AND c.confrelid = %(table)s AND c.confupdtype IN ('c', 'n', 'd'))
-"""
 
 
 @dataclass
@@ -38,21 +31,32 @@ class Prepared:
 
     run: Run
     images: Images | None = None
+    shape: Shape | None = None
     columns: list[str] = field(default_factory=list)
     name: sql.Identifier | None = None
 
-    def serves(self, images: Images, batch: int) -> bool:
+    def serves(self, images: Images, batch: int, shape: Shape) -> bool:
         """Whether the batch can go this way; prepares the statement where it does not stand yet."""
-        if self.images is not images:
-            self.images = images
-            self.columns = [] if _meddles(self.run.worker, images.table) else _differing(self.run.worker, images, batch)
-            if self.columns:
-                self.name = prepared_name("vaccine_restore")
-                arguments = [raw(f"${number}") for number in (1, 2, 3)]
-                statement = restore_statement(images, self.columns, *arguments)
-                prepare = sql.SQL("PREPARE {} (bigint, integer, integer) AS ").format(self.name)
-                self.run.worker.execute(prepare + statement)
+        if self.images is not images or self.shape != shape:
+            self.forget()
+            if not shape.meddles and not any(column.generated == "s" for column in images.table.columns):
+                self._prepare(images, batch)
+            self.images, self.shape = images, shape
         return bool(self.columns)
+
+    def forget(self) -> None:
+        """Prepare the statement anew, next time: a try that got no lock may have prepared nothing."""
+        self.images, self.shape, self.columns = None, None, []
+
+    def _prepare(self, images: Images, batch: int) -> None:
+        columns = _differing(self.run.worker, images, batch)
+        if not columns:
+            return
+        self.columns, self.name = columns, prepared_name("vaccine_restore")
+        lock = row_lock(self.run.worker, images.table, columns)
+        arguments = [raw(f"${number}") for number in (1, 2, 3)]
+        statement = restore_statement(images, columns, *arguments, lock=lock)
+        self.run.worker.execute(sql.SQL("PREPARE {} (bigint, integer, integer) AS ").format(self.name) + statement)
 
     def execute(self, batch: int, after: int, last: int) -> tuple[int, list[int]]:
         """Restore the places `after` < n <= `last`: how many rows were, and the places that are left."""
@@ -65,7 +69,13 @@ class Prepared:
 
 
 def restore_statement(
-    images: Images, columns: Sequence[str], batch: sql.Composable, after: sql.Composable, last: sql.Composable
+    images: Images,
+    columns: Sequence[str],
+    batch: sql.Composable,
+    after: sql.Composable,
+    last: sql.Composable,
+    *,
+    lock: sql.SQL,
 ) -> sql.Composed:
     """The statement; `columns` are those that it sets. It returns how many rows it restored, and the places left."""
     table = images.table
@@ -76,7 +86,7 @@ def restore_statement(
         "place": sql.Identifier(images.meta[1]), "number": images.batch, "image": sql.Identifier(images.meta[2]),
         "images": images.relation, "source": table.source, "relation": table.relation, "batch": batch, "after": after,
         "last": last, "same": SAME, "restored": RESTORED, "row": row, "keys": names(keys),
-        "ctid": sql.Identifier(table.free("vaccine_ctid")),
+        "ctid": sql.Identifier(table.free("vaccine_ctid")), "lock": lock,
     }  # fmt: skip
     found = [
         sql.SQL("b.{} AS {}").format(sql.Identifier(c), sql.Identifier(o)) for c, o in zip(columns, own, strict=True)
@@ -99,7 +109,7 @@ def restore_statement(
         "JOIN {images} AS b ON b.{number} = a.{number} AND b.{place} = a.{place} AND b.{image} = 'before'\n"
         "JOIN {source} AS t ON {joined}\n"
         "WHERE a.{number} = {batch} AND a.{place} > {after} AND a.{place} <= {last} AND a.{image} = 'after'\n"
-        "AND {unedited} AND {alike}\nORDER BY a.{place} FOR NO KEY UPDATE OF t SKIP LOCKED\n"
+        "AND {unedited} AND {alike}\nORDER BY a.{place} {lock} OF t SKIP LOCKED\n"
         "), {restored} AS (\nUPDATE {source} SET {sets}\nFROM {same} AS {row}\n"
         "WHERE {relation}.ctid = {row}.{ctid} AND {by_key}\nRETURNING {row}.{place}\n"
         '), "vaccine left" AS MATERIALIZED (\nSELECT count(*) AS rows, CASE WHEN count(*) = {last} - {after}'
@@ -125,12 +135,6 @@ def restore_statement(
 def image_equal(left: str, right: str, columns: Sequence[str]) -> sql.Composable:
     """Whether two rows agree in these columns byte for byte."""
     return sql.SQL("pg_catalog.record_image_eq(ROW({}), ROW({}))").format(names(columns, left), names(columns, right))
-
-
-def _meddles(connection: psycopg.Connection, table: Table) -> bool:
-    """Whether a restored row could differ from its old image: by a trigger, a rule, or a generated column."""
-    row = connection.execute(MEDDLES, {"table": table.oid}).fetchone()
-    return bool(row and row[0]) or any(column.generated == "s" for column in table.columns)
 
 
 def _differing(connection: psycopg.Connection, images: Images, batch: int) -> list[str]:

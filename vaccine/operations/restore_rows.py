@@ -55,7 +55,7 @@ class RestoreRows:
     key: Key
     batch: int
 
-    def restore(self, places: list[int], *, skip: bool, cursor: int) -> Piece:
+    def restore(self, places: list[int], *, skip: bool, cursor: int = 0) -> Piece:
         """Restore these places; runs in a transaction that its caller has opened.
 
         Args:

@@ -24,7 +24,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table. `kind` is pg_class.relkind; `primary_key` is empty when there is none."""
+    """One table. `kind` is pg_class.relkind; `primary_key` is empty when there is none.
+
+    `digest` tells its columns and its primary key apart from any others.
+    """
 
     oid: int
     schema: str
@@ -32,6 +35,7 @@ class Table:
     kind: str
     columns: tuple[Column, ...]
     primary_key: tuple[str, ...]
+    digest: str = ""
 
     @property
     def relation(self) -> sql.Identifier:
@@ -73,17 +77,28 @@ class Table:
         return sql.Identifier(name + "_" if name == self.name else name)
 
 
-TABLE = """
-SELECT c.oid, c.relkind::text,
+# Of the pg_class row `c`. NULL when the table is gone.
+DIGEST = """(SELECT pg_catalog.hashtextextended(
+                   pg_catalog.string_agg(ROW(a.attname, a.atttypid, a.atttypmod, a.attcollation, a.attgenerated,
+                                             a.attidentity, k.place)::text, '' ORDER BY a.attnum), 0)::text
+          FROM pg_catalog.pg_attribute a
+          LEFT JOIN (SELECT u.attnum, u.place
+                       FROM pg_catalog.pg_index i
+                      CROSS JOIN LATERAL pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY AS u (attnum, place)
+                      WHERE i.indrelid = c.oid AND i.indisprimary) AS k ON k.attnum = a.attnum
+         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)"""
+
+TABLE = f"""
+SELECT c.oid, c.relkind::text, coalesce({DIGEST}, ''),
        coalesce((SELECT array_agg(a.attname::text ORDER BY k.place)
                    FROM pg_catalog.pg_index i
                   CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place)
                    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
-                  WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid AND k.place <= i.indnkeyatts), '{}')
+                  WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid AND k.place <= i.indnkeyatts), '{{}}')
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE n.nspname = %s AND c.relname = %s
-"""
+"""  # noqa: S608  of texts of our own
 
 COLUMNS = """
 SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attgenerated::text, a.attidentity::text
@@ -98,9 +113,9 @@ def read_table(connection: psycopg.Connection, key: Key) -> Table | None:
     found = connection.execute(TABLE, (key.schema, key.table)).fetchone()
     if found is None:
         return None
-    oid, kind, primary_key = found
+    oid, kind, digest, primary_key = found
     columns = tuple(Column(*row) for row in connection.execute(COLUMNS, (oid,)))
-    return Table(oid, key.schema, key.table, kind, columns, tuple(primary_key))
+    return Table(oid, key.schema, key.table, kind, columns, tuple(primary_key), digest)
 
 
 def equal(left: str, left_names: tuple[str, ...], right: str, right_names: tuple[str, ...]) -> sql.Composable:

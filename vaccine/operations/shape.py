@@ -1,0 +1,102 @@
+"""What the statements of a batch hang on, asked again in each batch: others may alter the table while a run goes on.
+
+A batch first locks the table as its UPDATE will, and then looks: what it sees holds until it commits, since CREATE
+TRIGGER, CREATE RULE and ALTER TABLE need a lock that conflicts (manual, section 13.3.1). The lock is asked for
+before any row is locked, under `lock_timeout`. Prepared statements follow an altered table by themselves; what they
+were composed for may no longer hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from .errors import OperationError
+from .table import DIGEST, Table
+
+# A foreign key that leads back shows as a trigger of the referenced table: no index finds it in pg_constraint.
+SHAPE = f"""
+SELECT coalesce({DIGEST}, ''), t.fires, t.late, t.cascades,
+       EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_type = '2')
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ CROSS JOIN LATERAL (
+       SELECT coalesce(bool_or(NOT g.tgisinternal AND g.tgtype & 16 <> 0), FALSE),
+              coalesce(bool_or(NOT g.tgisinternal AND g.tgtype & 16 <> 0 AND g.tgtype & 2 = 0), FALSE),
+              coalesce(bool_or(g.tgfoid IN ('pg_catalog."RI_FKey_cascade_upd"'::pg_catalog.regproc,
+                                            'pg_catalog."RI_FKey_setnull_upd"'::pg_catalog.regproc,
+                                            'pg_catalog."RI_FKey_setdefault_upd"'::pg_catalog.regproc)), FALSE)
+         FROM pg_catalog.pg_trigger g
+        WHERE g.tgrelid = c.oid AND g.tgenabled <> 'D') AS t (fires, late, cascades)
+ WHERE c.oid = %s AND n.nspname = %s AND c.relname = %s
+"""  # noqa: S608  of texts of our own
+
+# A BEFORE trigger may write to another table, and a deferred trigger there may come back.
+DEFERRED = "SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgdeferrable AND NOT tgisinternal)"
+
+# An UPDATE of a column of such an index takes the lock that child rows' inserts conflict with (manual, section 13.3.2).
+REFERABLE = """
+SELECT EXISTS (SELECT FROM pg_catalog.pg_index i
+                CROSS JOIN LATERAL pg_catalog.unnest(i.indkey::int2[]) AS k (attnum)
+                 JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+                WHERE i.indrelid = %s AND i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL
+                  AND a.attname = ANY (%s))
+"""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What an UPDATE of the table sets off.
+
+    Triggers: `fires` at all, `late` once RETURNING has seen the row; foreign keys that carry it on; rewrite rules.
+    """
+
+    fires: bool
+    late: bool
+    cascades: bool
+    rules: bool
+
+    @property
+    def meddles(self) -> bool:
+        """Whether a row may end otherwise than it was set."""
+        return self.fires or self.cascades or self.rules
+
+
+def lock_shape(connection: psycopg.Connection, table: Table) -> Shape:
+    """Lock the table for this transaction as an UPDATE does, and look at it again.
+
+    Raises:
+        OperationError: its columns or its primary key are others than when the run read them.
+    """
+    connection.execute(sql.SQL("LOCK TABLE {} IN ROW EXCLUSIVE MODE").format(table.source))
+    digest, shape = read_shape(connection, table)
+    if digest != table.digest:
+        raise OperationError(
+            f"{table.schema}.{table.name} was altered while the run went on; what was committed before is journalled",
+            why="its columns or its primary key are no longer those that the run read when it began",
+            fix="run the same command again: it reads the table anew and goes on where this one ended",
+        )
+    return shape
+
+
+def read_shape(connection: psycopg.Connection, table: Table) -> tuple[str, Shape]:
+    """The digest of the table's columns and its shape, as they are now; an empty digest when its name is another's."""
+    row = connection.execute(SHAPE, (table.oid, table.schema, table.name)).fetchone()
+    if row is None:
+        return "", Shape(fires=False, late=False, cascades=False, rules=False)
+    return row[0], Shape(*row[1:])
+
+
+def deferred_triggers(connection: psycopg.Connection) -> bool:
+    """Whether any table of the database has a trigger that may fire as late as at the commit."""
+    row = connection.execute(DEFERRED).fetchone()
+    return bool(row and row[0])
+
+
+def row_lock(connection: psycopg.Connection, table: Table, columns: Sequence[str]) -> sql.SQL:
+    """The lock that an UPDATE of these columns takes: what SKIP LOCKED passes by, the UPDATE never waits for."""
+    row = connection.execute(REFERABLE, (table.oid, list(columns))).fetchone()
+    return sql.SQL("FOR UPDATE" if row and row[0] else "FOR NO KEY UPDATE")
