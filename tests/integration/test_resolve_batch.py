@@ -81,7 +81,7 @@ def test_a_batch_leaves_what_is_no_longer_as_it_was_found(run: Run) -> None:
 def test_a_row_that_changes_between_the_snapshot_and_the_lock_is_left(run: Run) -> None:
     work = found(run)
     ensure_journal(run.worker)
-    statement = BatchStatement(work, ensure_images(run.worker, work.table), "r", late=False, lock=NO_KEY)
+    statement = BatchStatement(work, ensure_images(run.worker, work.table), "r", late=False, fires=False, lock=NO_KEY)
     waiting = statement.statement(sql.Literal(0), sql.Literal(200)).as_string(run.worker).replace(" SKIP LOCKED", "")
     results: list[tuple[int, ...]] = []
 

@@ -164,7 +164,7 @@ class Resolver:
         worker, work = self.run.worker, self.work
         late = shape.late or shape.cascades or shape.rules or (shape.fires and deferred_triggers(worker))
         lock = row_lock(worker, work.table, tuple(work.policy.assign))
-        return BatchStatement(work, self.images, self.run.revision, late, lock)
+        return BatchStatement(work, self.images, self.run.revision, late, shape.fires, lock)
 
     def _execute(self, after: int, last: int) -> tuple[int, list[int]]:
         """Run the prepared statement: how many rows it resolved, and where it left some, those that it resolved."""

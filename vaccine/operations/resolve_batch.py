@@ -48,6 +48,7 @@ class BatchStatement:
     images: Images
     revision: str
     late: bool
+    fires: bool
     lock: sql.SQL
 
     def statement(self, after: sql.Composable, last: sql.Composable) -> sql.Composed:
@@ -63,7 +64,7 @@ class BatchStatement:
         ]
         if not self.late:
             parts.append(
-                sql.SQL("{} AS (\n{}\nWHERE {}\nRETURNING ({}) IS TRUE AS live\n)").format(
+                sql.SQL("{} AS (\n{}{}\nRETURNING ({}) IS TRUE AS live\n)").format(
                     AFTER, self._images(CHANGED, "after"), self._same_key(), live_key(self.work.key)
                 )
             )
@@ -183,8 +184,11 @@ class BatchStatement:
             new=sql.SQL(", ").join(new),
         )
 
-    def _same_key(self) -> sql.Composed:
-        return sql.SQL("pg_catalog.record_image_eq(ROW({}), ROW({}))").format(
+    def _same_key(self) -> sql.Composable:
+        """A row that a BEFORE trigger gave another primary key is not found again; without triggers none can."""
+        if not self.fires:
+            return sql.SQL("")
+        return sql.SQL("\nWHERE pg_catalog.record_image_eq(ROW({}), ROW({}))").format(
             names(self.work.table.primary_key, "r"), names(self.work.excess, "r")
         )
 
