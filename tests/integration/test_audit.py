@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import conninfo, sql
 
+from tests.standby import standby
 from vaccine.audit import Audit, AuditSettings, audit_key, run_audit
-from vaccine.demo.server import Server, _free_port
+from vaccine.demo.server import Server
 from vaccine.errors import PredicateError, UnknownKeyError
 from vaccine.finding import Finding, Priority
 from vaccine.lifecycle import Override
@@ -286,28 +284,10 @@ def test_a_hot_standby_will_do(connection: psycopg.Connection, server: Server) -
     connection.execute("CREATE TABLE tasks (id int PRIMARY KEY, code text, state text)")
     connection.execute("CREATE UNIQUE INDEX uq ON tasks (code) WHERE lower(state) = 'open'")
     name = connection.info.dbname
-    with _standby(server) as port, psycopg.connect(f"postgresql://postgres@127.0.0.1:{port}/{name}") as reading:
+    with standby(server) as copy, psycopg.connect(copy.url_of(name)) as reading:
         audit = run_audit(reading, AuditSettings())
         asked = audit_key(reading, AuditSettings(), ("public", "tasks"), ("code",), "state = 'open'")
     assert audit.catalog.in_recovery
     assert asked.guarded_by == ("uq",)  # the planner was asked whether one predicate implies the other
     assert _one(audit, "issues").live_excess_rows == 1
     assert any("standby keeps no table statistics" in unknown for unknown in audit.unknowns)
-
-
-@contextmanager
-def _standby(server: Server) -> Iterator[int]:
-    """A streaming standby of the server; its port."""
-    home = Path(tempfile.mkdtemp(prefix="vaccine-standby-"))
-    home.chmod(0o755)
-    copy = Server(server.bindir, home / "data", _free_port(), server.account)
-    try:
-        copy.data.mkdir(mode=0o700)
-        if server.account:
-            shutil.chown(copy.data, server.account)
-        server.run("pg_basebackup", "-D", str(copy.data), "-d", server.url, "-R", "-X", "stream", "-c", "fast")
-        copy.start({"hot_standby": "on", "max_connections": "60", "max_prepared_transactions": "10"})
-        yield copy.port
-    finally:
-        copy.stop("immediate")
-        shutil.rmtree(home, ignore_errors=True)

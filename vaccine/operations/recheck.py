@@ -13,12 +13,12 @@ from psycopg import sql
 
 from .errors import VerifyError
 from .journal import Batch, Images, write_batch
-from .key import names, value
+from .key import names
 from .resolve_batch import texts
 from .run import Run
 from .shape import row_lock
 from .table import equal
-from .work import WORK, Work, live_key, ranking
+from .work import WORK, Work, assignments, live_key, ranking
 
 
 @dataclass(frozen=True)
@@ -138,16 +138,12 @@ class Recheck:
         )
 
     def _update(self, sure: list[int]) -> sql.Composed:
-        assignments = [
-            sql.SQL("{} = {}").format(sql.Identifier(column), value(to))
-            for column, to in self.work.policy.assign.items()
-        ]
         return sql.SQL(
             "UPDATE {source} SET {assignments} WHERE ({primary_key}) IN"
             " (SELECT {excess} FROM {work} AS {alias} WHERE {n} = ANY ({sure}))"
         ).format(
             source=self.work.table.source,
-            assignments=sql.SQL(", ").join(assignments),
+            assignments=assignments(self.work.policy),
             primary_key=names(self.work.table.primary_key),
             excess=names(self.work.excess),
             work=WORK,

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from .journal import Images, literals
-from .key import names, value
+from .key import names
 from .table import equal
-from .work import WORK, Work, live_key
+from .work import WORK, Work, assignments, live_key
 
 NUMBER, LOCKED, CHANGED, AFTER = (
     sql.Identifier(name) for name in ("vaccine number", "vaccine locked", "vaccine changed", "vaccine after")
@@ -159,9 +159,6 @@ class BatchStatement:
     def _update(self) -> sql.Composed:
         """The rows as they were resolved. FROM shows no name of the table's columns to an assigned expression."""
         work, table = self.work, self.work.table
-        assignments = [
-            sql.SQL("{} = {}").format(sql.Identifier(column), value(to)) for column, to in work.policy.assign.items()
-        ]
         new = [sql.SQL("{}.{}").format(table.relation, sql.Identifier(name)) for name in table.names]
         same = [
             sql.SQL("{}.{} = {}.{}").format(table.relation, sql.Identifier(name), self._row, sql.Identifier(own))
@@ -172,7 +169,7 @@ class BatchStatement:
             "WHERE {relation}.ctid = {row}.{ctid} AND {same}\nRETURNING {row}.{place}, {own}, {new}"
         ).format(
             source=table.source,
-            assignments=sql.SQL(", ").join(assignments),
+            assignments=assignments(work.policy),
             place=self._place,
             excess=names(work.excess),
             ctid=sql.Identifier(work.seen[0]),

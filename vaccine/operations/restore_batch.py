@@ -19,10 +19,37 @@ from .key import names, raw
 from .resolve_batch import prepared_name
 from .run import Run
 from .shape import Shape, row_lock
-from .table import equal
+from .table import Table, equal
 
 SAME, RESTORED = sql.Identifier("vaccine same"), sql.Identifier("vaccine restored")
 LOOKED_AT = 100  # rows that tell which columns to set
+
+STATEMENT = """WITH {same} AS MATERIALIZED (
+SELECT a.{place}, t.ctid AS {ctid}, {found}
+FROM {images} AS a
+JOIN {images} AS b ON b.{number} = a.{number} AND b.{place} = a.{place} AND b.{image} = 'before'
+JOIN {source} AS t ON {joined}
+WHERE a.{number} = {batch} AND a.{place} > {after} AND a.{place} <= {last} AND a.{image} = 'after'
+AND {unedited} AND {alike}
+ORDER BY a.{place} {lock} OF t SKIP LOCKED
+), {restored} AS (
+UPDATE {source} SET {sets}
+FROM {same} AS {row}
+WHERE {relation}.ctid = {row}.{ctid} AND {by_key}
+RETURNING {row}.{place}
+), "vaccine left" AS MATERIALIZED (
+SELECT count(*) AS rows, CASE WHEN count(*) = {last} - {after} THEN '{{}}'::integer[]
+ELSE ARRAY(SELECT n FROM pg_catalog.generate_series({after} + 1, {last}) AS g (n)
+EXCEPT SELECT {place} FROM {restored} ORDER BY 1) END AS places
+FROM {restored}
+), "vaccine noted" AS (
+UPDATE vaccine.journal AS j SET restored_count = j.restored_count + l.rows, restore_cursor = {last},
+skipped_rows = j.skipped_rows || l.places, restored_at = pg_catalog.clock_timestamp(),
+outcome = CASE WHEN {last} >= j.row_count AND pg_catalog.cardinality(j.skipped_rows || l.places) = 0
+THEN 'restored' ELSE 'restoring' END
+FROM "vaccine left" AS l WHERE j.batch = {batch}
+)
+SELECT l.rows, l.places FROM "vaccine left" AS l"""
 
 
 @dataclass
@@ -79,57 +106,29 @@ def restore_statement(
 ) -> sql.Composed:
     """The statement; `columns` are those that it sets. It returns how many rows it restored, and the places left."""
     table = images.table
-    row = table.alias("vaccine row")
-    own = [table.free(f"vaccine_c{number}") for number, _ in enumerate(columns)]
-    keys = tuple(table.free(f"vaccine_p{number}") for number, _ in enumerate(table.primary_key))
-    fill = {
-        "place": sql.Identifier(images.meta[1]), "number": images.batch, "image": sql.Identifier(images.meta[2]),
-        "images": images.relation, "source": table.source, "relation": table.relation, "batch": batch, "after": after,
-        "last": last, "same": SAME, "restored": RESTORED, "row": row, "keys": names(keys),
-        "ctid": sql.Identifier(table.free("vaccine_ctid")), "lock": lock,
-    }  # fmt: skip
-    found = [
-        sql.SQL("b.{} AS {}").format(sql.Identifier(c), sql.Identifier(o)) for c, o in zip(columns, own, strict=True)
-    ]
-    found += [
-        sql.SQL("t.{} AS {}").format(sql.Identifier(c), sql.Identifier(k))
-        for c, k in zip(table.primary_key, keys, strict=True)
-    ]
-    sets = [
-        sql.SQL("{} = {}.{}").format(sql.Identifier(c), row, sql.Identifier(o))
-        for c, o in zip(columns, own, strict=True)
-    ]
-    by_key = [
-        sql.SQL("{}.{} = {}.{}").format(table.relation, sql.Identifier(c), row, sql.Identifier(k))
-        for c, k in zip(table.primary_key, keys, strict=True)
-    ]
-    others = [name for name in table.compared if name not in columns]
-    return sql.SQL(
-        "WITH {same} AS MATERIALIZED (\nSELECT a.{place}, t.ctid AS {ctid}, {found}\nFROM {images} AS a\n"
-        "JOIN {images} AS b ON b.{number} = a.{number} AND b.{place} = a.{place} AND b.{image} = 'before'\n"
-        "JOIN {source} AS t ON {joined}\n"
-        "WHERE a.{number} = {batch} AND a.{place} > {after} AND a.{place} <= {last} AND a.{image} = 'after'\n"
-        "AND {unedited} AND {alike}\nORDER BY a.{place} {lock} OF t SKIP LOCKED\n"
-        "), {restored} AS (\nUPDATE {source} SET {sets}\nFROM {same} AS {row}\n"
-        "WHERE {relation}.ctid = {row}.{ctid} AND {by_key}\nRETURNING {row}.{place}\n"
-        '), "vaccine left" AS MATERIALIZED (\nSELECT count(*) AS rows, CASE WHEN count(*) = {last} - {after}'
-        " THEN '{{}}'::integer[] ELSE ARRAY(SELECT n FROM pg_catalog.generate_series({after} + 1, {last}) AS g (n)"
-        " EXCEPT SELECT {place} FROM {restored} ORDER BY 1) END AS places\nFROM {restored}\n"
-        '), "vaccine noted" AS (\nUPDATE vaccine.journal AS j SET restored_count = j.restored_count + l.rows,'
-        " restore_cursor = {last}, skipped_rows = j.skipped_rows || l.places,"
-        " restored_at = pg_catalog.clock_timestamp(), outcome = CASE WHEN {last} >= j.row_count AND"
-        " pg_catalog.cardinality(j.skipped_rows || l.places) = 0"
-        " THEN 'restored' ELSE 'restoring' END\nFROM \"vaccine left\" AS l WHERE j.batch = {batch}\n"
-        ')\nSELECT rows, places FROM "vaccine left"'
-    ).format(
+    row, others = table.alias("vaccine row"), [name for name in table.compared if name not in columns]
+    old, keys = _renamed(table, columns, "vaccine_c"), _renamed(table, table.primary_key, "vaccine_p")
+    found = [sql.SQL("b.{} AS {}").format(*pair) for pair in old] + [sql.SQL("t.{} AS {}").format(*p) for p in keys]
+    sets = [sql.SQL("{} = {}.{}").format(name, row, alias) for name, alias in old]
+    by_key = [sql.SQL("{}.{} = {}.{}").format(table.relation, name, row, alias) for name, alias in keys]
+    number, place, image = map(sql.Identifier, images.meta)
+    return sql.SQL(STATEMENT).format(
+        number=number, place=place, image=image, images=images.relation, source=table.source, relation=table.relation,
+        batch=batch, after=after, last=last, same=SAME, restored=RESTORED, row=row, lock=lock,
+        ctid=sql.Identifier(table.free("vaccine_ctid")),
         found=sql.SQL(", ").join(found),
         joined=equal("t", table.primary_key, "a", table.primary_key),
         unedited=image_equal("t", "a", table.compared),
         alike=image_equal("b", "a", others) if others else sql.SQL("TRUE"),
         sets=sql.SQL(", ").join(sets),
         by_key=sql.SQL(" AND ").join(by_key),
-        **fill,
-    )
+    )  # fmt: skip
+
+
+def _renamed(table: Table, columns: Sequence[str], prefix: str) -> list[tuple[sql.Identifier, sql.Identifier]]:
+    """Columns, each with a name of ours that no column of the table has."""
+    aliases = (table.free(f"{prefix}{number}") for number, _ in enumerate(columns))
+    return [(sql.Identifier(name), sql.Identifier(alias)) for name, alias in zip(columns, aliases, strict=True)]
 
 
 def image_equal(left: str, right: str, columns: Sequence[str]) -> sql.Composable:

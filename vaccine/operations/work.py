@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from .key import Key, Policy, names, raw
+from .key import Key, Policy, names, raw, value
 from .table import Table
 
 WORK = sql.Identifier("pg_temp", "vaccine_work")
@@ -97,6 +97,13 @@ def excess_digest(connection: psycopg.Connection, work: Work) -> str:
         ).fetchone()
     assert row is not None
     return str(row[0])
+
+
+def assignments(policy: Policy) -> sql.Composable:
+    """What retires a row, as SET takes it."""
+    return sql.SQL(", ").join(
+        sql.SQL("{} = {}").format(sql.Identifier(column), value(to)) for column, to in policy.assign.items()
+    )
 
 
 def live_key(key: Key) -> sql.Composable:
