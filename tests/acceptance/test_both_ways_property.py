@@ -16,8 +16,7 @@ from hypothesis import HealthCheck, given, settings
 
 from tests.acceptance.test_exact_undo_property import KEY, POLICY, Drawn, _edit, _excess, _make, drawn
 from tests.acceptance.test_exact_undo_property import playground as playground  # noqa: PLC0414  the fixture
-from vaccine.operations import dedupe, restore
-from vaccine.operations.shape import Shape, lock_shape
+from vaccine.operations.shape import Shape, Watch
 from vaccine.operations.table import Table
 
 EXAMPLES = int(os.environ.get("VACCINE_EXAMPLES", "25"))
@@ -37,9 +36,12 @@ SUMS = (
 )
 
 
-def each_row(connection: psycopg.Connection, table: Table) -> Shape:
+one_statement = Watch.lock
+
+
+def each_row(watch: Watch, table: Table) -> Shape:
     """What a table with a rule gets: each row is looked at."""
-    return replace(lock_shape(connection, table), rules=True)
+    return replace(one_statement(watch, table), rules=True)
 
 
 def test_both_ways_end_in_the_same(
@@ -55,9 +57,8 @@ def test_both_ways_end_in_the_same(
     def both_ways(example: Drawn) -> None:
         nonlocal resolved
         ends = []
-        for way in (lock_shape, each_row):
-            for module in (dedupe, restore):
-                monkeypatch.setattr(module, "lock_shape", way)
+        for way in (one_statement, each_row):
+            monkeypatch.setattr(Watch, "lock", way)
             ends.append(_there_and_back(connection, operations, example))
         assert ends[0] == ends[1]
         resolved += len(ends[0][-1])

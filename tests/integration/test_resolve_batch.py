@@ -137,7 +137,7 @@ def test_what_a_late_trigger_changes_is_in_the_new_image(run: Run, deferred: boo
     run.worker.execute(AFTER.format(*words))
     before = run.worker.execute("SELECT * FROM jobs ORDER BY id").fetchall()
     work = found(run)
-    assert read_shape(run.worker, work.table)[1].late
+    assert read_shape(run.worker, work.table).late
     assert resolve(run, KEY, POLICY, work.table, work).rows == 200
     new = "SELECT count(*), min(seen), max(seen) FROM vaccine.images_1 WHERE vaccine_image = 'after'"
     assert run.worker.execute(new).fetchone() == (200, -1, -1)

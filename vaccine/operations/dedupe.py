@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import psycopg
@@ -20,13 +20,13 @@ from psycopg import errors, sql
 from .blockers import holders_of, named
 from .errors import DriftedError
 from .journal import Images, already_resolved, ensure_images, ensure_journal
-from .key import Key, Policy, raw
+from .key import Key, Policy, prepared_name, raw
 from .pace import Pace, Throttle
 from .recheck import Recheck, numbers, undone
-from .resolve_batch import BatchStatement, prepared_name
+from .resolve_batch import BatchStatement
 from .retry import Result, pause, with_lock_retries
 from .run import Run
-from .shape import Shape, deferred_triggers, lock_shape, read_shape, row_lock
+from .shape import Shape, Watch, deferred_triggers, read_shape, row_lock
 from .table import Table
 from .work import Work, find
 
@@ -94,9 +94,14 @@ class Resolver:
     work: Work
     images: Images
     done: Resolved
+    watch: Watch = field(init=False)
     shape: Shape | None = None
     one: sql.Identifier | None = None
     again: sql.Identifier | None = None
+
+    def __post_init__(self) -> None:
+        """The watch is on the connection that works."""
+        self.watch = Watch(self.run.worker)
 
     def run_all(self) -> int:
         """Batch after batch, then the rows that changed or that others held. Returns how many rows were resolved."""
@@ -118,7 +123,7 @@ class Resolver:
 
     def statements(self, rows: int) -> tuple[tuple[str, sql.Composable], ...]:
         """The statements of one batch in their order, for a dry run: what each is for, and its SQL."""
-        one = self._statement(read_shape(self.run.worker, self.work.table)[1])
+        one = self._statement(read_shape(self.run.worker, self.work.table))
         whole = one.statement(sql.Literal(0), sql.Literal(rows))
         what = "lock the rows that are as found, write their old images, resolve them, write the journal"
         reread = (("write the new images", one.reread(sql.Literal(1))),) if one.late else ()
@@ -134,7 +139,7 @@ class Resolver:
         worker = self.run.worker
         with worker.pipeline(), worker.transaction():
             worker.execute(batch_settings(self.run))
-            shape = lock_shape(worker, self.work.table)
+            shape = self.watch.lock(self.work.table)
             if shape != self.shape:
                 self._prepare(shape)
             started = time.monotonic()
@@ -217,7 +222,7 @@ class Resolver:
         worker = self.run.worker
         with worker.pipeline(), worker.transaction():
             worker.execute(batch_settings(self.run))
-            lock_shape(worker, self.work.table)
+            self.watch.lock(self.work.table)
             started = time.monotonic()
             resolved, locked = Recheck(self.run, self.work, self.images).resolve(chosen, skip=skip)
             seen = numbers(locked if skip else chosen)

@@ -10,14 +10,13 @@ constraints had run. All is written in the transaction that changes the rows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psycopg
 from psycopg import errors, sql
 
 from .errors import PreflightError
-from .key import Key, Policy, names
+from .key import Key, Policy, literals, names
 from .table import Table
 
 SCHEMA = "vaccine"
@@ -218,11 +217,6 @@ def write_batch(connection: psycopg.Connection, batch: Batch) -> None:
             pairs=batch.pairs,
         )
     )
-
-
-def literals(values: Sequence[object]) -> sql.Composable:
-    """Literals, comma-separated. Names may hold a percent sign, so statements with names take no parameters."""
-    return sql.SQL(", ").join(map(sql.Literal, values))
 
 
 def _meta(table: Table) -> tuple[str, str, str]:

@@ -6,6 +6,7 @@ DBA approved in the plan and reads in the revision: they enter statements as the
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -81,3 +82,16 @@ def names(columns: Sequence[str], alias: str | None = None) -> sql.Composable:
     """Column names, comma-separated, each behind `alias` where one is given."""
     qualified = (sql.Identifier(alias, name) if alias else sql.Identifier(name) for name in columns)
     return sql.SQL(", ").join(qualified)
+
+
+def literals(values: Sequence[object]) -> sql.Composable:
+    """Literals, comma-separated. Names may hold a percent sign, so statements with names take no parameters."""
+    return sql.SQL(", ").join(map(sql.Literal, values))
+
+
+_count = itertools.count(1)
+
+
+def prepared_name(of: str) -> sql.Identifier:
+    """A new name for a prepared statement: an earlier one of the session may still stand, over tables that are gone."""
+    return sql.Identifier(f"{of}_{next(_count)}")

@@ -13,27 +13,18 @@ whose `xmin` is another, so that it is left (manual, section 13.2.1).
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 
 from psycopg import sql
 
-from .journal import Images, literals
-from .key import names
+from .journal import Images
+from .key import literals, names
 from .table import equal
 from .work import WORK, Work, assignments, live_key
 
 NUMBER, LOCKED, CHANGED, AFTER = (
     sql.Identifier(name) for name in ("vaccine number", "vaccine locked", "vaccine changed", "vaccine after")
 )
-
-
-_count = itertools.count(1)
-
-
-def prepared_name(of: str) -> sql.Identifier:
-    """A new name for a prepared statement: an earlier one of the session may still stand, over tables that are gone."""
-    return sql.Identifier(f"{of}_{next(_count)}")
 
 
 @dataclass(frozen=True)

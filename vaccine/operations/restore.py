@@ -22,7 +22,7 @@ from .pace import Pace, Throttle
 from .restore_batch import Prepared
 from .restore_rows import Piece, RestoreRows
 from .run import Run
-from .shape import lock_shape
+from .shape import Watch
 from .table import Table
 
 BATCHES = """
@@ -99,13 +99,13 @@ def restorers(run: Run, key: Key, plan: str, table: Table) -> Iterator[Restorer]
     number = 2**63 - 1
     where = (plan, key.schema, key.table, list(key.columns), key.where)
     opened: dict[str, Images] = {}
-    pace = Pace(run.options.batch_ms)
+    pace, watch = Pace(run.options.batch_ms), Watch(run.worker)
     while found := run.worker.execute(BATCHES, (*where, number)).fetchall():
         for number, name, rows, cursor, skipped, primary_key in found:
             if name not in opened:
                 shape = journalled(run.worker, table, name, tuple(primary_key))
                 opened[name] = open_images(run.worker, name, shape)
-            yield Restorer(run, opened[name], key, number, rows, cursor, list(skipped), pace)
+            yield Restorer(run, opened[name], key, number, rows, cursor, list(skipped), pace, watch)
 
 
 def journalled(connection: psycopg.Connection, table: Table, images: str, primary_key: tuple[str, ...]) -> Table:
@@ -132,6 +132,7 @@ class Restorer:
     cursor: int
     skipped: list[int]
     pace: Pace
+    watch: Watch
 
     def run_all(self, done: Restored, prepared: Prepared, throttle: Throttle) -> None:
         """Stretch after stretch, then the rows that are left: in batches, and those that others hold one by one."""
@@ -175,7 +176,7 @@ class Restorer:
         try:
             with worker.pipeline(), worker.transaction():
                 worker.execute(batch_settings(self.run))
-                shape = lock_shape(worker, self.images.table)
+                shape = self.watch.lock(self.images.table)
                 one = prepared.serves(self.images, self.batch, shape)
                 started = time.monotonic()
                 if one:
@@ -195,7 +196,7 @@ class Restorer:
         worker = self.run.worker
         with worker.pipeline(), worker.transaction():
             worker.execute(batch_settings(self.run))
-            lock_shape(worker, self.images.table)
+            self.watch.lock(self.images.table)
             started = time.monotonic()
             piece = RestoreRows(self.run, self.images, self.key, self.batch).restore(places, skip=skip)
         self._count(places, piece, done)

@@ -15,8 +15,7 @@ import psycopg
 from psycopg import sql
 
 from .journal import Images
-from .key import names, raw
-from .resolve_batch import prepared_name
+from .key import names, prepared_name, raw
 from .run import Run
 from .shape import Shape, row_lock
 from .table import Table, equal

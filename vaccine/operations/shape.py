@@ -15,6 +15,7 @@ import psycopg
 from psycopg import sql
 
 from .errors import OperationError
+from .key import literals, prepared_name, raw
 from .table import DIGEST, Table
 
 # A foreign key that leads back shows as a trigger of the referenced table: no index finds it in pg_constraint.
@@ -65,29 +66,42 @@ class Shape:
         return self.fires or self.cascades or self.rules
 
 
-def lock_shape(connection: psycopg.Connection, table: Table) -> Shape:
-    """Lock the table for this transaction as an UPDATE does, and look at it again.
+@dataclass
+class Watch:
+    """Looks at tables again and again on one connection; what it asks is planned once."""
 
-    Raises:
-        OperationError: its columns or its primary key are others than when the run read them.
-    """
-    connection.execute(sql.SQL("LOCK TABLE {} IN ROW EXCLUSIVE MODE").format(table.source))
-    digest, shape = read_shape(connection, table)
-    if digest != table.digest:
-        raise OperationError(
-            f"{table.schema}.{table.name} was altered while the run went on; what was committed before is journalled",
-            why="its columns or its primary key are no longer those that the run read when it began",
-            fix="run the same command again: it reads the table anew and goes on where this one ended",
-        )
-    return shape
+    connection: psycopg.Connection
+    name: sql.Identifier | None = None
+
+    def lock(self, table: Table) -> Shape:
+        """Lock the table for this transaction as an UPDATE does, and look at it again.
+
+        Raises:
+            OperationError: its columns or its primary key are others than when the run read them.
+        """
+        self.connection.execute(sql.SQL("LOCK TABLE {} IN ROW EXCLUSIVE MODE").format(table.source))
+        name = self.name
+        if name is None:
+            name = prepared_name("vaccine_shape")
+            question = raw(SHAPE % ("$1", "$2", "$3"))
+            self.connection.execute(sql.SQL("PREPARE {} (oid, name, name) AS ").format(name) + question)
+        which = literals([table.oid, table.schema, table.name])
+        row = self.connection.execute(sql.SQL("EXECUTE {} ({})").format(name, which)).fetchone()
+        self.name = name  # it stands: the lock was to be had
+        if row is None or row[0] != table.digest:
+            raise OperationError(
+                f"{table.schema}.{table.name} was altered while the run went on; "
+                "what was committed before is journalled",
+                why="its columns or its primary key are no longer those that the run read when it began",
+                fix="run the same command again: it reads the table anew and goes on where this one ended",
+            )
+        return Shape(*row[1:])
 
 
-def read_shape(connection: psycopg.Connection, table: Table) -> tuple[str, Shape]:
-    """The digest of the table's columns and its shape, as they are now; an empty digest when its name is another's."""
+def read_shape(connection: psycopg.Connection, table: Table) -> Shape:
+    """The shape of the table now, without a lock."""
     row = connection.execute(SHAPE, (table.oid, table.schema, table.name)).fetchone()
-    if row is None:
-        return "", Shape(fires=False, late=False, cascades=False, rules=False)
-    return row[0], Shape(*row[1:])
+    return Shape(*row[1:]) if row else Shape(fires=False, late=False, cascades=False, rules=False)
 
 
 def deferred_triggers(connection: psycopg.Connection) -> bool:
