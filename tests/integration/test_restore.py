@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from tests.alembic_env import make_environment, write_revision
+from tests.runs import snapshot
 
 KEY = {"schema": "public", "table": "issues", "columns": ["hash"], "where": "status = 'open' AND hash IS NOT NULL"}
 POLICY = {
@@ -178,3 +179,17 @@ def test_half_an_upgrade_is_given_up_by_a_stamp_and_a_downgrade(
     environment.alembic("stamp", "head")
     assert "restored 3 rows" in environment.alembic("downgrade", "base").stdout
     assert connection.execute(ROWS).fetchall() == before
+
+
+def test_whom_the_build_would_wait_for_is_said_before_any_row_changes(
+    database: str, connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    connection.execute(TABLE)
+    environment = make_environment(tmp_path, database)
+    write_revision(environment, KEY, POLICY, index="uq_issues_open_hash")
+    with snapshot(database):
+        up = environment.alembic("-x", "vaccine.wait_s=1", "upgrade", "head", check=False)
+    told = up.stdout.splitlines()
+    warned = next(at for at, line in enumerate(told) if line.startswith("after the dedupe the build would wait"))
+    assert "application report" in told[warned]
+    assert "resolved 3 rows" in "".join(told[warned + 1 :])
