@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.alembic_env import make_environment, write_revision
+from tests.alembic_env import UPGRADE, make_environment, write_revision
 from tests.runs import snapshot
 
 KEY = {"schema": "public", "table": "issues", "columns": ["hash"], "where": "status = 'open' AND hash IS NOT NULL"}
@@ -186,7 +186,8 @@ def test_whom_the_build_would_wait_for_is_said_before_any_row_changes(
 ) -> None:
     connection.execute(TABLE)
     environment = make_environment(tmp_path, database)
-    write_revision(environment, KEY, POLICY, index="uq_issues_open_hash")
+    both = UPGRADE.format(index="uq").replace("**POLICY)", "**POLICY, index='uq')", 1)
+    write_revision(environment, KEY, POLICY, index="uq", upgrade=both)
     with snapshot(database):
         up = environment.alembic("-x", "vaccine.wait_s=1", "upgrade", "head", check=False)
     told = up.stdout.splitlines()
