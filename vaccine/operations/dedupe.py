@@ -1,7 +1,8 @@
 """Retire the excess rows in small transactions: lock, check, old image, resolve, new image, commit.
 
 A batch locks its rows in primary-key order and skips those that another session holds, so that it never
-waits with locks in hand. FOR NO KEY UPDATE lets child rows in meanwhile (manual, section 13.3.2). First go
+waits with locks in hand. FOR NO KEY UPDATE lets child rows in meanwhile (manual, section 13.3.2); where an
+assigned column is in a unique index the UPDATE needs FOR UPDATE, so that is asked for (`shape`). First go
 the rows that are still as they were found, each batch in one statement (`resolve_batch`); then those that had
 changed or were held are looked at again under the lock (`recheck`), and those that are held still come
 one by one, under `lock_timeout`.
