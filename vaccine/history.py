@@ -12,6 +12,7 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from vaccine.errors import RefusedError, UsageError
+from vaccine.operations.journal import NewImages
 
 PRESENT = "SELECT pg_catalog.to_regclass('vaccine.journal') IS NOT NULL"
 
@@ -24,7 +25,7 @@ SELECT batch, revision, plan, schema_name AS schema, table_name AS table, key_co
 """
 
 BATCH = """
-SELECT j.images, i.images IS NOT NULL, j.row_count
+SELECT j.images, i.images IS NOT NULL, j.shared_columns
   FROM vaccine.journal j LEFT JOIN vaccine.image_tables i USING (images)
  WHERE j.batch = %s
 """
@@ -109,12 +110,12 @@ def changes(connection: psycopg.Connection, batch: int, limit: int) -> Iterator[
     found = connection.execute(BATCH, (batch,)).fetchone() if row and row[0] else None
     if found is None:
         raise UsageError(f"the journal has no batch {batch}", fix="`vaccine journal` lists them")
-    images, held, _ = found
+    images, held, shared = found
     if not held:
         raise RefusedError(f"the images of batch {batch} were pruned", why="the journal keeps only its counts and keys")
     names = [name for _, name in connection.execute(COLUMNS, (images,)).fetchall()]
     with connection.cursor(row_factory=class_row(Change)) as cursor:
-        yield from cursor.execute(_changes(images, names[:3], names[3:], batch, limit))
+        yield from cursor.execute(_changes(images, names, shared, batch, limit))
 
 
 def prunable(connection: psycopg.Connection, plan: str | None, days: int) -> Prunable:
@@ -153,8 +154,10 @@ def _prune_images(connection: psycopg.Connection, images: str, batches: list[int
         connection.execute("DELETE FROM vaccine.image_tables WHERE images = %s", (images,))
 
 
-def _changes(images: str, meta: list[str], columns: list[str], batch: int, limit: int) -> sql.Composed:
+def _changes(images: str, names: list[str], shared: list[str], batch: int, limit: int) -> sql.Composed:
+    meta, columns = names[:3], names[3:]
     number, place, image = map(sql.Identifier, meta)
+    relation = sql.Identifier("vaccine", images)
     values: list[Any] = [
         sql.SQL("({name}, b.{c}::text, a.{c}::text, NOT pg_catalog.record_image_eq(ROW(b.{c}), ROW(a.{c})))").format(
             name=sql.Literal(column), c=sql.Identifier(column)
@@ -169,14 +172,15 @@ def _changes(images: str, meta: list[str], columns: list[str], batch: int, limit
         " WHEN b.{place} <= j.restore_cursor THEN 'restored' ELSE 'resolved' END AS outcome,"
         ' v.name AS "column", v.before, v.after'
         " FROM vaccine.journal j JOIN {images} AS b ON b.{number} = j.batch AND b.{image} = 'before'"
-        " JOIN {images} AS a ON a.{number} = j.batch AND a.{place} = b.{place} AND a.{image} = 'after'"
+        " JOIN {new} AS a ON a.{number} = j.batch AND a.{place} = b.{place} AND a.{image} = 'after'"
         " CROSS JOIN LATERAL (VALUES {values}) AS v (name, before, after, differs)"
         " WHERE j.batch = {batch} AND v.differs AND b.{place} <= {limit} ORDER BY b.{place}, v.name"
     ).format(
         place=place,
         number=number,
         image=image,
-        images=sql.Identifier("vaccine", images),
+        images=relation,
+        new=NewImages(relation, meta, columns, shared, sql.Literal(batch)).source,
         values=sql.SQL(", ").join(values),
         batch=sql.Literal(batch),
         limit=sql.Literal(limit),

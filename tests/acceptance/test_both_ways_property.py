@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 
 from tests.acceptance.test_exact_undo_property import KEY, POLICY, Drawn, _edit, _excess, _make, drawn
 from tests.acceptance.test_exact_undo_property import playground as playground  # noqa: PLC0414  the fixture
+from tests.images import image_rows
 from vaccine.operations.shape import Shape, Watch
 from vaccine.operations.table import Table
 
@@ -23,8 +24,8 @@ EXAMPLES = int(os.environ.get("VACCINE_EXAMPLES", "25"))
 COLUMNS = """
 SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute
  WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped
-   AND attname NOT IN ('updated_at', 'closed', 'vaccine_batch', 'vaccine_row')
-"""  # what a clock stamps, and how a clock cut the batches
+   AND attname NOT IN ('updated_at', 'closed')
+"""  # what a clock stamps
 JOURNAL = (
     "SELECT p.key, s.key, b.outcome, p.place = ANY (b.kept_rows), b.skipped_rows, b.images, b.plan, b.predicate"
     " FROM vaccine.journal AS b, jsonb_array_elements(b.primary_keys) WITH ORDINALITY AS p (key, place),"
@@ -79,8 +80,12 @@ def _there_and_back(connection: psycopg.Connection, operations: Operations, exam
     found.append(_rows(connection, "subject"))
     if not some:
         return [*found, []]
-    images = _rows(connection, "vaccine.images_1")
-    return [*found, images, connection.execute(SUMS).fetchall(), connection.execute(JOURNAL).fetchall()]
+    return [*found, _images(connection), connection.execute(SUMS).fetchall(), connection.execute(JOURNAL).fetchall()]
+
+
+def _images(connection: psycopg.Connection) -> list[tuple]:
+    pairs = image_rows(connection).values()
+    return sorted(tuple(str({**image, "updated_at": None, "closed": None}) for image in pair) for pair in pairs)
 
 
 def _rows(connection: psycopg.Connection, table: str) -> list[tuple]:

@@ -12,9 +12,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from tests.alembic_env import make_environment, write_revision
+from tests.images import Image, image_rows
 from tests.runs import gate_objects, indexes
 
 INDEX = "uq_issues_open_hash"
@@ -156,20 +156,17 @@ def test_converges_loses_nothing_and_comes_back(
     assert indexes(connection) == {}
 
 
-def rows(connection: psycopg.Connection) -> dict[int, str]:
-    return dict(connection.execute("SELECT id, ROW(id, hash, status, seen)::text FROM issues").fetchall())
+def rows(connection: psycopg.Connection) -> dict[int, Image]:
+    found = connection.execute("SELECT id::text, hash, status, seen::text FROM issues").fetchall()
+    return {int(row[0]): dict(zip(("id", "hash", "status", "seen"), row, strict=True)) for row in found}
 
 
-def undone(connection: psycopg.Connection) -> dict[int, str]:
+def undone(connection: psycopg.Connection) -> dict[int, Image]:
     """The table with each journalled row that is still as it was left put back, the last batch first."""
     state = rows(connection)
     for (images,) in connection.execute("SELECT DISTINCT images FROM vaccine.journal").fetchall():
-        statement = sql.SQL(
-            "SELECT id, min(t) FILTER (WHERE vaccine_image = 'before'), min(t) FILTER (WHERE vaccine_image = 'after') "
-            "FROM (SELECT vaccine_batch, vaccine_image, id, ROW(id, hash, status, seen)::text AS t FROM {}) AS i "
-            "GROUP BY vaccine_batch, id ORDER BY vaccine_batch DESC"
-        ).format(sql.Identifier("vaccine", images))
-        for number, before, after in connection.execute(statement).fetchall():
+        for _, (before, after) in sorted(image_rows(connection, images).items(), reverse=True):
+            number = int(before["id"] or 0)
             if state[number] == after:
                 state[number] = before
     return state

@@ -53,6 +53,24 @@ def test_rows_reach_the_state_of_an_online_run(
     assert connection.execute(JOURNAL).fetchall() == back
 
 
+@pytest.mark.every_version
+def test_a_script_restores_what_an_online_run_resolved(
+    server: Server, database: str, connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    connection.execute(TABLE)
+    first = connection.execute(ROWS).fetchall()
+    environment = make_environment(tmp_path, database)
+    write_revision(environment, KEY, POLICY)
+    environment.alembic("upgrade", "head")
+    assert connection.execute("SELECT shared_columns FROM vaccine.journal").fetchall() == [(["status"],)]
+    connection.execute("UPDATE issues SET status = 'ignored' WHERE id = 2; UPDATE issues SET note = '1' WHERE id = 3")
+    down = psql(server, database, script_of(environment, "downgrade", "head:base"), "-v", "ON_ERROR_STOP=1")
+    assert down.returncode == 0, down.stderr
+    edited = {2: (2, "ignored", "null"), 3: (3, "resolved", "1")}
+    assert connection.execute(ROWS).fetchall() == [edited.get(row[0], row) for row in first]
+    assert connection.execute("SELECT restored_count, kept_rows FROM vaccine.journal").fetchall() == [(1, [1, 2])]
+
+
 def test_an_index_of_another_definition_under_the_name_is_not_stamped(
     server: Server, database: str, connection: psycopg.Connection, tmp_path: Path
 ) -> None:

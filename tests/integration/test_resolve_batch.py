@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from psycopg import sql
 
+from tests.images import image_rows
 from tests.integration.test_dedupe import KEY, POLICY, live
 from tests.integration.test_dedupe import run as run  # noqa: PLC0414  the fixture
 from vaccine.operations.dedupe import Resolved, Resolver, batch_settings, resolve
 from vaccine.operations.errors import LockTimeoutError
 from vaccine.operations.journal import ensure_images, ensure_journal
+from vaccine.operations.key import Policy
 from vaccine.operations.resolve_batch import BatchStatement
 from vaccine.operations.restore import restore
 from vaccine.operations.run import Run
@@ -21,13 +24,13 @@ from vaccine.operations.table import read_table
 from vaccine.operations.work import Work, find
 
 NO_KEY = sql.SQL("FOR NO KEY UPDATE")
-IMAGES = "SELECT vaccine_row, vaccine_image, id, code, state, seen FROM vaccine.images_1 ORDER BY id, vaccine_image"
+OWN_IMAGES = replace(POLICY, assign={"state": {"sql": "'closed'"}})  # an expression: each row has its own new image
 
 
-def found(run: Run) -> Work:
+def found(run: Run, policy: Policy = POLICY) -> Work:
     table = read_table(run.worker, KEY)
     assert table is not None
-    return find(run.worker, table, KEY, POLICY)
+    return find(run.worker, table, KEY, policy)
 
 
 def resolver_of(run: Run, work: Work) -> Resolver:
@@ -41,22 +44,24 @@ def left(run: Run) -> list[int]:
 
 
 @pytest.mark.every_version
-def test_both_ways_end_in_the_same_rows_images_and_journal(run: Run) -> None:
+@pytest.mark.parametrize("policy", [POLICY, OWN_IMAGES], ids=["shared", "own"])
+def test_both_ways_end_in_the_same_rows_images_and_journal(run: Run, policy: Policy) -> None:
     journal = "SELECT row_count, primary_keys, survivors, outcome, images, plan, key_columns FROM vaccine.journal"
     ends = []
     for way in ("batch", "recheck"):
         run.worker.execute("DROP SCHEMA IF EXISTS vaccine CASCADE; UPDATE jobs SET state = 'open'")
-        work = found(run)
+        work = found(run, policy)
         resolver = resolver_of(run, work)
         if way == "batch":
             assert resolver.batch(0, 200, []) == 200
         else:
             assert resolver._again(list(range(1, 201)), [], skip=True) == 200
-        ends.append(
-            [run.worker.execute(each).fetchall() for each in ("SELECT * FROM jobs ORDER BY id", IMAGES, journal)]
-        )
+        rows = [run.worker.execute(each).fetchall() for each in ("SELECT * FROM jobs ORDER BY id", journal)]
+        shared = run.worker.execute("SELECT shared_columns FROM vaccine.journal").fetchall()
+        ends.append((rows, [image for _, image in sorted(image_rows(run.worker).items())]))
+        assert shared == [(["state"] if way == "batch" and policy is POLICY else [],)]
     assert ends[0] == ends[1]
-    assert len(ends[0][1]) == 400
+    assert len(ends[0][1]) == 200
 
 
 @pytest.mark.every_version
@@ -161,14 +166,15 @@ def test_an_assigned_expression_may_name_columns_and_tables_of_its_own(run: Run)
 
 
 @pytest.mark.every_version
-def test_a_stretch_restores_what_it_may_and_the_rest_is_looked_at(run: Run) -> None:
+@pytest.mark.parametrize("policy", [POLICY, OWN_IMAGES], ids=["shared", "own"])
+def test_a_stretch_restores_what_it_may_and_the_rest_is_looked_at(run: Run, policy: Policy) -> None:
     before = run.worker.execute("SELECT * FROM jobs ORDER BY id").fetchall()
-    work = found(run)
-    resolve(run, KEY, POLICY, work.table, work)
+    work = found(run, policy)
+    resolve(run, KEY, policy, work.table, work)
     run.worker.execute("UPDATE jobs SET seen = seen WHERE id = 4")  # touched, not edited
     run.worker.execute("UPDATE jobs SET seen = -4 WHERE id = 6; DELETE FROM jobs WHERE id = 8")
-    # A row in which another column differs too, as if a trigger that is gone had stamped it.
-    run.worker.execute("UPDATE jobs SET seen = -1 WHERE id = 190")
+    if policy is OWN_IMAGES:  # a row in which another column differs too, as if a trigger that is gone had stamped it
+        run.worker.execute("UPDATE jobs SET seen = -1 WHERE id = 190")
     run.worker.execute("UPDATE vaccine.images_1 SET seen = -1 WHERE id = 190 AND vaccine_image = 'after'")
     with run.connect() as other:
         other.execute("BEGIN")
@@ -200,3 +206,51 @@ def test_a_killed_restore_goes_on_with_the_rows_that_it_had_left(run: Run) -> No
     assert already > 0
     assert restore(run, KEY, "p1", work.table).rows == 200 - already
     assert run.worker.execute("SELECT * FROM jobs ORDER BY id").fetchall() == before
+
+
+STAMP = """
+CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.seen := -1; RETURN NEW; END';
+CREATE TRIGGER stamp BEFORE UPDATE ON jobs FOR EACH ROW EXECUTE FUNCTION stamp();
+"""
+
+
+@pytest.mark.every_version
+@pytest.mark.parametrize("to", ["closed", None], ids=["a value", "NULL"])
+def test_shared_images_restore_under_a_trigger_that_came_later(run: Run, to: str | None) -> None:
+    policy = replace(POLICY, assign={"state": to, "code": "none"})
+    before = run.worker.execute("SELECT * FROM jobs ORDER BY id").fetchall()
+    work = found(run, policy)
+    resolve(run, KEY, policy, work.table, work)
+    assert run.worker.execute("SELECT DISTINCT shared_columns FROM vaccine.journal").fetchall() == [
+        (["state", "code"],)
+    ]
+    assert all(new == old | {"state": to, "code": "none"} for old, new in image_rows(run.worker).values())
+    run.worker.execute("UPDATE jobs SET code = 'other' WHERE id = 6; UPDATE jobs SET state = 'x' WHERE id = 8")
+    edited = run.worker.execute("SELECT * FROM jobs WHERE id IN (6, 8) ORDER BY id").fetchall()
+    run.worker.execute(STAMP)
+    done = restore(run, KEY, "p1", work.table)
+    assert (done.rows, done.kept, done.stamped) == (198, 2, set())
+    kept = {row[0]: row for row in edited}
+    assert run.worker.execute("SELECT * FROM jobs ORDER BY id").fetchall() == [kept.get(row[0], row) for row in before]
+
+
+@pytest.mark.parametrize(
+    "ddl",
+    [
+        "ALTER TABLE jobs ADD twice integer GENERATED ALWAYS AS (seen * 2) STORED",
+        STAMP,
+        "CREATE RULE log AS ON UPDATE TO jobs DO ALSO SELECT 1",
+        (
+            "ALTER TABLE jobs ADD parent integer; CREATE UNIQUE INDEX u ON jobs (id, state);"
+            "ALTER TABLE jobs ADD FOREIGN KEY (parent, state) REFERENCES jobs (id, state) ON UPDATE CASCADE"
+        ),
+    ],
+    ids=["a generated column", "a trigger", "a rule", "a cascade"],
+)
+def test_nothing_is_shared_where_something_else_has_a_say(run: Run, ddl: str) -> None:
+    run.worker.execute(ddl)
+    work = found(run)
+    assert resolve(run, KEY, POLICY, work.table, work).rows == 200
+    assert run.worker.execute("SELECT DISTINCT shared_columns FROM vaccine.journal").fetchall() == [([],)]
+    images = "SELECT count(*) FROM vaccine.images_1 WHERE vaccine_image = 'after'"
+    assert run.worker.execute(images).fetchone() == (200,)

@@ -24,7 +24,7 @@ from .journal import Images, already_resolved, ensure_images, ensure_journal
 from .key import Key, Policy, prepared_name, raw
 from .pace import Pace, Throttle
 from .recheck import Recheck, numbers, undone
-from .resolve_batch import BatchStatement
+from .resolve_batch import BatchStatement, shared_columns
 from .retry import Result, pause, with_lock_retries
 from .run import Run
 from .shape import Shape, Watch, deferred_triggers, read_shape, row_lock
@@ -170,7 +170,8 @@ class Resolver:
         worker, work = self.run.worker, self.work
         late = shape.late or shape.cascades or shape.rules or (shape.fires and deferred_triggers(worker))
         lock = row_lock(worker, work.table, tuple(work.policy.assign))
-        return BatchStatement(work, self.images, self.run.revision, late, shape.fires, lock)
+        shared = shared_columns(work.table, work.policy, shape)
+        return BatchStatement(work, self.images, self.run.revision, late, shape.fires, lock, shared)
 
     def _execute(self, after: int, last: int) -> tuple[int, list[int]]:
         """Run the prepared statement: how many rows it resolved, and where it left some, those that it resolved."""

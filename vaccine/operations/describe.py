@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psycopg
@@ -13,9 +12,10 @@ from .index import index_statement
 from .journal import META, Images
 from .key import Key, Policy
 from .options import Options
+from .resolve_batch import shared_columns
 from .restore_batch import restore_statement as restore_sql
 from .run import Run
-from .shape import row_lock
+from .shape import read_shape, row_lock
 from .table import read_table
 from .work import Work, find_statement
 
@@ -43,13 +43,14 @@ def dedupe_statements(connection: psycopg.Connection, key: Key, policy: Policy, 
     return tuple(found)
 
 
-def restore_statement(connection: psycopg.Connection, key: Key, columns: Sequence[str], rows: int) -> Described:
+def restore_statement(connection: psycopg.Connection, key: Key, policy: Policy, rows: int) -> Described:
     """Putting the old values of one batch back."""
     table = read_table(connection, key)
     assert table is not None
     images = Images("images_1", (table.free(META[0]), table.free(META[1]), table.free(META[2])), table)
-    lock = row_lock(connection, table, columns)
-    statement = restore_sql(images, columns, sql.Literal(1), sql.Literal(0), sql.Literal(rows), lock=lock)
+    columns, shared = tuple(policy.assign), shared_columns(table, policy, read_shape(connection, table))
+    lock, places = row_lock(connection, table, columns), (sql.Literal(1), sql.Literal(0), sql.Literal(rows))
+    statement = restore_sql(images, columns, *places, shared=bool(shared), lock=lock)
     return Described("put the old values back", statement.as_string(connection))
 
 

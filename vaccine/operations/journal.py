@@ -5,11 +5,14 @@ vaccinated table (and for each shape that it had), made of its columns: types, t
 constraint, no default. A typed copy is the one form of an old image that no setting and no ALTER TABLE can
 spoil; a column of the table's row type would block `ALTER TABLE` there (manual, section 8.16.1).
 Each vaccinated row has two images: `before`, and `after`, read again once triggers and deferred
-constraints had run. All is written in the transaction that changes the rows.
+constraints had run. Where nothing has a say but the assignment of literals, the rows of a batch share what was
+set: then the image `after` of its first row stands for all, each with the other values that it had (`NewImages`).
+All is written in the transaction that changes the rows.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psycopg
@@ -32,6 +35,7 @@ CREATE TABLE vaccine.journal (
     key_columns text[] NOT NULL,
     predicate text,
     images text NOT NULL,
+    shared_columns text[] NOT NULL DEFAULT '{}',
     row_count integer NOT NULL,
     primary_keys jsonb NOT NULL,
     survivors jsonb NOT NULL,
@@ -49,7 +53,9 @@ ALTER TABLE vaccine.journal ALTER primary_keys SET STORAGE EXTERNAL, ALTER survi
 CREATE INDEX journal_plan ON vaccine.journal (plan, batch);
 COMMENT ON TABLE vaccine.journal IS
     'One row for each batch of rows that Vaccine changed. primary_keys and survivors are lists, in the order of '
-    'vaccine_row in the image table; kept_rows are the vaccine_row of rows that a restore left as they were found, '
+    'vaccine_row in the image table. Where shared_columns has names, the batch set these columns to one value in all '
+    'its rows and changed no other: then only its row 1 has an image `after`. '
+    'kept_rows are the vaccine_row of rows that a restore left as they were found, '
     'skipped_rows of those that it has yet to come back to.';
 CREATE TABLE vaccine.image_tables (
     images text PRIMARY KEY,
@@ -122,6 +128,46 @@ class Batch:
     images: Images
     rows: int
     pairs: sql.Composable
+
+
+@dataclass(frozen=True)
+class NewImages:
+    """The rows of one batch as Vaccine left them. Rows that share what was set have no image `after` but the first."""
+
+    images: sql.Identifier
+    meta: Sequence[str]
+    columns: Sequence[str]
+    shared: Sequence[str]
+    batch: sql.Composable
+
+    @property
+    def source(self) -> sql.Composable:
+        """What FROM says for them: the image table, or what stands for it."""
+        if not self.shared:
+            return self.images
+        number, place, image = map(sql.Identifier, self.meta)
+        values = [sql.SQL("{} AS {}").format(self.value(name), sql.Identifier(name)) for name in self.columns]
+        return sql.SQL(
+            "(SELECT b.{number}, b.{place}, 'after' AS {image}, {values} FROM {images} AS b"
+            " WHERE b.{number} = {batch} AND b.{image} = 'before')"
+        ).format(
+            number=number,
+            place=place,
+            image=image,
+            values=sql.SQL(", ").join(values),
+            images=self.images,
+            batch=self.batch,
+        )
+
+    def value(self, column: str) -> sql.Composable:
+        """A value beside the old image `b` of its row: the first row's new one, which is asked for once, or the old."""
+        name = sql.Identifier(column)
+        if column not in self.shared:
+            return sql.SQL("b.{}").format(name)
+        number, place, image = map(sql.Identifier, self.meta)
+        return sql.SQL(
+            "(SELECT o.{name} FROM {images} AS o WHERE o.{number} = {batch} AND o.{place} = 1 AND o.{image} = 'after')"
+        ).format(name=name, images=self.images, number=number, place=place, image=image, batch=self.batch)
 
 
 def has_journal(connection: psycopg.Connection) -> bool:

@@ -13,13 +13,15 @@ whose `xmin` is another, so that it is left (manual, section 13.2.1).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from psycopg import sql
 
 from .journal import Images
-from .key import literals, names
-from .table import equal
+from .key import Policy, literals, names
+from .shape import Shape
+from .table import Table, equal
 from .work import WORK, Work, assignments, live_key
 
 NUMBER, LOCKED, CHANGED, AFTER = (
@@ -33,6 +35,8 @@ class BatchStatement:
 
     It returns the batch's number, how many rows were locked, changed, found again, are live still, and, where not
     all work rows were locked, the numbers of those that were. With `late` it writes no new images: `reread` does.
+    Where the new rows are the old ones with the same value in each of the `shared` columns (`shared_columns`), it
+    writes the new image of the first row only.
     """
 
     work: Work
@@ -41,6 +45,7 @@ class BatchStatement:
     late: bool
     fires: bool
     lock: sql.SQL
+    shared: tuple[str, ...] = ()
 
     def statement(self, after: sql.Composable, last: sql.Composable) -> sql.Composed:
         """All of it."""
@@ -54,16 +59,7 @@ class BatchStatement:
             sql.SQL('"vaccine noted" AS (\n{}\n)').format(self._note()),
         ]
         if not self.late:
-            parts.append(
-                sql.SQL("{} AS (\n{}{}\nRETURNING ({}) IS TRUE AS live\n)").format(
-                    AFTER, self._images(CHANGED, "after"), self._same_key(), live_key(self.work.key)
-                )
-            )
-        found = (
-            "NULL::bigint, NULL::bigint"
-            if self.late
-            else "(SELECT count(*) FROM {0}), (SELECT count(*) FROM {0} WHERE live)"
-        )
+            parts.append(sql.SQL("{} AS (\n{}\n)").format(AFTER, self._first_image() if self.shared else self._after()))
         return sql.SQL(
             "WITH {parts}\nSELECT {number}, l.rows, (SELECT count(*) FROM {changed}), {found},\n"
             "CASE WHEN l.rows < {last} - {first} THEN l.places END\n"
@@ -72,12 +68,19 @@ class BatchStatement:
             parts=sql.SQL(", ").join(parts),
             number=self._number,
             changed=CHANGED,
-            found=sql.SQL(found).format(AFTER),
+            found=self._found(),
             first=after,
             last=last,
             n=self._n,
             locked=LOCKED,
         )
+
+    def _found(self) -> sql.Composable:
+        """How many of the changed rows were found again, and are live still."""
+        if self.late:
+            return sql.SQL("NULL::bigint, NULL::bigint")
+        seen = CHANGED if self.shared else AFTER
+        return sql.SQL("(SELECT count(*) FROM {0}), (SELECT count(*) FROM {0} WHERE {1})").format(seen, self._live)
 
     def reread(self, batch: sql.Composable) -> sql.Composed:
         """The new images, read from the table; run once triggers and deferred constraints have had their say."""
@@ -131,6 +134,29 @@ class BatchStatement:
             lock=self.lock,
         )
 
+    def _after(self) -> sql.Composed:
+        """The new images of all changed rows."""
+        return sql.SQL("{}{}\nRETURNING ({}) IS TRUE AS {}").format(
+            self._images(CHANGED, "after"), self._same_key(), live_key(self.work.key), self._live
+        )
+
+    def _first_image(self) -> sql.Composed:
+        """The new image of the first row: the old one, but for the columns that were set."""
+        alias = {True: "c", False: "r"}
+        values = (sql.Identifier(alias[name in self.shared], name) for name in self.work.table.names)
+        return sql.SQL(
+            "INSERT INTO {images} ({columns})\nSELECT {number}, r.{place}, 'after', {values}\n"
+            "FROM {locked} AS r JOIN {changed} AS c ON c.{place} = r.{place} WHERE r.{place} = 1"
+        ).format(
+            images=self.images.relation,
+            columns=self.images.columns,
+            number=self._number,
+            place=self._place,
+            values=sql.SQL(", ").join(values),
+            locked=LOCKED,
+            changed=CHANGED,
+        )
+
     def _images(self, rows: sql.Identifier, image: str) -> sql.Composed:
         # The image table goes by the user's table's name here, for a predicate that says `issues.status`.
         return sql.SQL(
@@ -150,7 +176,9 @@ class BatchStatement:
     def _update(self) -> sql.Composed:
         """The rows as they were resolved. FROM shows no name of the table's columns to an assigned expression."""
         work, table = self.work, self.work.table
-        new = [sql.SQL("{}.{}").format(table.relation, sql.Identifier(name)) for name in table.names]
+        new = [sql.SQL("{}.{}").format(table.relation, sql.Identifier(name)) for name in self.shared or table.names]
+        if self.shared:
+            new.append(sql.SQL("({}) IS TRUE AS {}").format(live_key(work.key), self._live))
         same = [
             sql.SQL("{}.{} = {}.{}").format(table.relation, sql.Identifier(name), self._row, sql.Identifier(own))
             for name, own in zip(table.primary_key, work.excess, strict=True)
@@ -182,10 +210,10 @@ class BatchStatement:
 
     def _note(self) -> sql.Composed:
         key, policy = self.work.key, self.work.policy
-        values = (key.schema, key.table, list(key.columns), key.where, self.images.name)
+        values = (key.schema, key.table, list(key.columns), key.where, self.images.name, list(self.shared))
         return sql.SQL(
             "INSERT INTO vaccine.journal (batch, revision, plan, schema_name, table_name, key_columns, predicate,"
-            " images, row_count, primary_keys, survivors, started_at, resolved_at, outcome)\n"
+            " images, shared_columns, row_count, primary_keys, survivors, started_at, resolved_at, outcome)\n"
             "SELECT {number}, {values}, count(*),"
             " pg_catalog.to_jsonb(pg_catalog.array_agg({excess} ORDER BY r.{place})),"
             " pg_catalog.to_jsonb(pg_catalog.array_agg({survivor} ORDER BY r.{place})),"
@@ -212,6 +240,10 @@ class BatchStatement:
         return self.work.table.alias("vaccine row")
 
     @property
+    def _live(self) -> sql.Identifier:
+        return sql.Identifier(self.work.table.free("vaccine_live"))
+
+    @property
     def _place(self) -> sql.Identifier:
         return sql.Identifier(self.images.meta[1])
 
@@ -220,3 +252,14 @@ def texts(columns: tuple[str, ...], alias: str) -> sql.Composable:
     """A primary key in the columns of `alias`, as an array of text."""
     each = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(alias, column)) for column in columns)
     return sql.SQL("ARRAY[{}]").format(each)
+
+
+def shared_columns(table: Table, policy: Policy, shape: Shape) -> tuple[str, ...]:
+    """The columns that a batch sets to one value in all its rows, where nothing else can change in them; else none.
+
+    The new images then follow from the old ones and the first row's new one. So it is with literals, as long as no
+    trigger, rule, foreign key or generated column has a say.
+    """
+    if shape.meddles or any(column.generated for column in table.columns):
+        return ()
+    return () if any(isinstance(to, Mapping) for to in policy.assign.values()) else tuple(policy.assign)

@@ -26,7 +26,7 @@ from .shape import Watch
 from .table import Table
 
 BATCHES = """
-SELECT j.batch, j.images, j.row_count, j.restore_cursor, j.skipped_rows, i.primary_key
+SELECT j.batch, j.images, j.shared_columns, j.row_count, j.restore_cursor, j.skipped_rows, i.primary_key
   FROM vaccine.journal j
   JOIN vaccine.image_tables i USING (images)
  WHERE j.plan = %s AND j.schema_name = %s AND j.table_name = %s AND j.key_columns = %s
@@ -101,11 +101,11 @@ def restorers(run: Run, key: Key, plan: str, table: Table) -> Iterator[Restorer]
     opened: dict[str, Images] = {}
     pace, watch = Pace(run.options.batch_ms), Watch(run.worker)
     while found := run.worker.execute(BATCHES, (*where, number)).fetchall():
-        for number, name, rows, cursor, skipped, primary_key in found:
+        for number, name, shared, rows, cursor, skipped, primary_key in found:
             if name not in opened:
                 shape = journalled(run.worker, table, name, tuple(primary_key))
                 opened[name] = open_images(run.worker, name, shape)
-            yield Restorer(run, opened[name], key, number, rows, cursor, list(skipped), pace, watch)
+            yield Restorer(run, opened[name], key, number, tuple(shared), rows, cursor, list(skipped), pace, watch)
 
 
 def journalled(connection: psycopg.Connection, table: Table, images: str, primary_key: tuple[str, ...]) -> Table:
@@ -128,6 +128,7 @@ class Restorer:
     images: Images
     key: Key
     batch: int
+    shared: tuple[str, ...]
     row_count: int
     cursor: int
     skipped: list[int]
@@ -154,7 +155,7 @@ class Restorer:
     def edited(self) -> list[str]:
         """The primary keys of rows that are no longer as they were left; changes nothing."""
         places = list(range(self.cursor + 1, self.row_count + 1)) + self.skipped
-        same, _ = RestoreRows(self.run, self.images, self.key, self.batch).same(places)
+        same, _ = self._by_column().same(places)
         if len(same) == len(places):
             return []
         rows = self.run.worker.execute(
@@ -163,6 +164,9 @@ class Restorer:
             (sorted(set(places) - set(same)), self.batch),
         ).fetchall()
         return ["/".join(map(str, row[0])) for row in rows]
+
+    def _by_column(self) -> RestoreRows:
+        return RestoreRows(self.run, self.images, self.key, self.batch, self.shared)
 
     def _with_retries(self, action: Callable[[], float]) -> float:
         table = self.images.table
@@ -177,14 +181,13 @@ class Restorer:
             with worker.pipeline(), worker.transaction():
                 worker.execute(batch_settings(self.run))
                 shape = self.watch.lock(self.images.table)
-                one = prepared.serves(self.images, self.batch, shape)
+                one = prepared.serves(self.images, self.batch, self.shared, shape)
                 started = time.monotonic()
                 if one:
                     _, left = prepared.execute(self.batch, self.cursor, last)
                     piece = Piece(sorted(set(places) - set(left)), [], left, set())
                 else:
-                    rows = RestoreRows(self.run, self.images, self.key, self.batch)
-                    piece = rows.restore(places, skip=True, cursor=last)
+                    piece = self._by_column().restore(places, skip=True, cursor=last)
         except psycopg.Error:
             prepared.forget()
             raise
@@ -198,7 +201,7 @@ class Restorer:
             worker.execute(batch_settings(self.run))
             self.watch.lock(self.images.table)
             started = time.monotonic()
-            piece = RestoreRows(self.run, self.images, self.key, self.batch).restore(places, skip=skip)
+            piece = self._by_column().restore(places, skip=skip)
         self._count(places, piece, done)
         return (time.monotonic() - started) * 1000
 

@@ -2,19 +2,20 @@
 
 The statement locks the rows that are still as Vaccine left them, which record_image_eq tells byte for byte (manual,
 section 9.25.6), skips those that another session holds, puts the old values back and writes the journal. It sets the
-columns in which the first rows of the batch differ; a row that differs in more, like all that it leaves, is for
-`restore_rows`, which looks at each column. Without triggers, rules and generated columns the row is then the old image.
+columns that the batch set; where that is not known, those in which its first rows differ, and a row that differs in
+more, like all that it leaves, is for `restore_rows`, which looks at each column. Without triggers, rules and generated
+columns the row is then the old image.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import psycopg
 from psycopg import sql
 
-from .journal import Images
+from .journal import Images, NewImages
 from .key import names, prepared_name, raw
 from .run import Run
 from .shape import Shape, row_lock
@@ -24,13 +25,11 @@ SAME, RESTORED = sql.Identifier("vaccine same"), sql.Identifier("vaccine restore
 LOOKED_AT = 100  # rows that tell which columns to set
 
 STATEMENT = """WITH {same} AS MATERIALIZED (
-SELECT a.{place}, t.ctid AS {ctid}, {found}
-FROM {images} AS a
-JOIN {images} AS b ON b.{number} = a.{number} AND b.{place} = a.{place} AND b.{image} = 'before'
-JOIN {source} AS t ON {joined}
-WHERE a.{number} = {batch} AND a.{place} > {after} AND a.{place} <= {last} AND a.{image} = 'after'
-AND {unedited} AND {alike}
-ORDER BY a.{place} {lock} OF t SKIP LOCKED
+SELECT b.{place}, t.ctid AS {ctid}, {found}
+FROM {images} AS b {new}JOIN {source} AS t ON {joined}
+WHERE b.{number} = {batch} AND b.{place} > {after} AND b.{place} <= {last} AND b.{image} = 'before'
+AND {same_row}
+ORDER BY b.{place} {lock} OF t SKIP LOCKED
 ), {restored} AS (
 UPDATE {source} SET {sets}
 FROM {same} AS {row}
@@ -50,38 +49,43 @@ FROM "vaccine left" AS l WHERE j.batch = {batch}
 )
 SELECT l.rows, l.places FROM "vaccine left" AS l"""
 
+NEW = """
+JOIN {images} AS a ON a.{number} = b.{number} AND a.{place} = b.{place} AND a.{image} = 'after'
+"""
+
 
 @dataclass
 class Prepared:
-    """The prepared statement of a restore, as long as the image table stays the same."""
+    """The prepared statement of a restore, as long as the image table and what batches set stay the same."""
 
     run: Run
     images: Images | None = None
+    shared: tuple[str, ...] = ()
     shape: Shape | None = None
-    columns: list[str] = field(default_factory=list)
+    columns: Sequence[str] = ()
     name: sql.Identifier | None = None
 
-    def serves(self, images: Images, batch: int, shape: Shape) -> bool:
+    def serves(self, images: Images, batch: int, shared: tuple[str, ...], shape: Shape) -> bool:
         """Whether the batch can go this way; prepares the statement where it does not stand yet."""
-        if self.images is not images or self.shape != shape:
+        if self.images is not images or (self.shared, self.shape) != (shared, shape):
             self.forget()
             if not shape.meddles and not any(column.generated == "s" for column in images.table.columns):
-                self._prepare(images, batch)
-            self.images, self.shape = images, shape
+                self._prepare(images, batch, shared)
+            self.images, self.shared, self.shape = images, shared, shape
         return bool(self.columns)
 
     def forget(self) -> None:
         """Prepare the statement anew, next time: a try that got no lock may have prepared nothing."""
-        self.images, self.shape, self.columns = None, None, []
+        self.images, self.shared, self.shape, self.columns = None, (), None, ()
 
-    def _prepare(self, images: Images, batch: int) -> None:
-        columns = _differing(self.run.worker, images, batch)
-        if not columns:
+    def _prepare(self, images: Images, batch: int, shared: tuple[str, ...]) -> None:
+        columns = shared or _differing(self.run.worker, images, batch)
+        if not columns or not set(columns) <= set(images.table.settable):
             return
         self.columns, self.name = columns, prepared_name("vaccine_restore")
         lock = row_lock(self.run.worker, images.table, columns)
         arguments = [raw(f"${number}") for number in (1, 2, 3)]
-        statement = restore_statement(images, columns, *arguments, lock=lock)
+        statement = restore_statement(images, columns, *arguments, shared=bool(shared), lock=lock)
         self.run.worker.execute(sql.SQL("PREPARE {} (bigint, integer, integer) AS ").format(self.name) + statement)
 
     def execute(self, batch: int, after: int, last: int) -> tuple[int, list[int]]:
@@ -101,9 +105,13 @@ def restore_statement(
     after: sql.Composable,
     last: sql.Composable,
     *,
+    shared: bool,
     lock: sql.SQL,
 ) -> sql.Composed:
-    """The statement; `columns` are those that it sets. It returns how many rows it restored, and the places left."""
+    """The statement; `columns` are those that it sets. It returns how many rows it restored, and the places left.
+
+    `shared`: the batch set these columns to one value and no other, so that only its first row has a new image.
+    """
     table = images.table
     row, others = table.alias("vaccine row"), [name for name in table.compared if name not in columns]
     old, keys = _renamed(table, columns, "vaccine_c"), _renamed(table, table.primary_key, "vaccine_p")
@@ -111,17 +119,31 @@ def restore_statement(
     sets = [sql.SQL("{} = {}.{}").format(name, row, alias) for name, alias in old]
     by_key = [sql.SQL("{}.{} = {}.{}").format(table.relation, name, row, alias) for name, alias in keys]
     number, place, image = map(sql.Identifier, images.meta)
+    new: sql.Composable = sql.SQL("")
+    same_row = _as_left(images, columns, batch)
+    if not shared:
+        new = sql.SQL(NEW).format(images=images.relation, number=number, place=place, image=image)
+        same_row = image_equal("t", "a", table.compared)
+        same_row += sql.SQL(" AND ") + image_equal("b", "a", others) if others else sql.SQL("")
     return sql.SQL(STATEMENT).format(
         number=number, place=place, image=image, images=images.relation, source=table.source, relation=table.relation,
         batch=batch, after=after, last=last, same=SAME, restored=RESTORED, row=row, lock=lock,
         ctid=sql.Identifier(table.free("vaccine_ctid")),
         found=sql.SQL(", ").join(found),
-        joined=equal("t", table.primary_key, "a", table.primary_key),
-        unedited=image_equal("t", "a", table.compared),
-        alike=image_equal("b", "a", others) if others else sql.SQL("TRUE"),
+        new=new,
+        joined=equal("t", table.primary_key, "b", table.primary_key),
+        same_row=same_row,
         sets=sql.SQL(", ").join(sets),
         by_key=sql.SQL(" AND ").join(by_key),
     )  # fmt: skip
+
+
+def _as_left(images: Images, shared: Sequence[str], batch: sql.Composable) -> sql.Composed:
+    """Whether the table's row `t` is the old image `b` with the shared new values."""
+    compared = images.table.compared
+    new = NewImages(images.relation, images.meta, compared, shared, batch)
+    left = sql.SQL(", ").join([new.value(name) for name in compared])
+    return sql.SQL("pg_catalog.record_image_eq(ROW({}), ROW({}))").format(names(compared, "t"), left)
 
 
 def _renamed(table: Table, columns: Sequence[str], prefix: str) -> list[tuple[sql.Identifier, sql.Identifier]]:
@@ -130,7 +152,7 @@ def _renamed(table: Table, columns: Sequence[str], prefix: str) -> list[tuple[sq
     return [(sql.Identifier(name), sql.Identifier(alias)) for name, alias in zip(columns, aliases, strict=True)]
 
 
-def image_equal(left: str, right: str, columns: Sequence[str]) -> sql.Composable:
+def image_equal(left: str, right: str, columns: Sequence[str]) -> sql.Composed:
     """Whether two rows agree in these columns byte for byte."""
     return sql.SQL("pg_catalog.record_image_eq(ROW({}), ROW({}))").format(names(columns, left), names(columns, right))
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from .errors import RestoreError
-from .journal import Images
+from .journal import Images, NewImages
 from .key import Key
 from .recheck import numbers
 from .restore_batch import image_equal
@@ -54,6 +54,7 @@ class RestoreRows:
     images: Images
     key: Key
     batch: int
+    shared: tuple[str, ...]
 
     def restore(self, places: list[int], *, skip: bool, cursor: int = 0) -> Piece:
         """Restore these places; runs in a transaction that its caller has opened.
@@ -212,17 +213,18 @@ class RestoreRows:
 
     def _join(self, alias: str, image: str) -> sql.Composable:
         """The batch's images of one kind as `alias`, joined to the table as `t`."""
-        table = self.images.table
+        table, images, batch = self.images.table, self.images.relation, sql.Literal(self.batch)
+        new = NewImages(images, self.images.meta, table.names, self.shared, batch)
         return sql.SQL(
-            "{images} AS {alias} JOIN {source} AS t ON {same} AND {alias}.{batch} = {number}"
+            "{images} AS {alias} JOIN {source} AS t ON {same} AND {alias}.{number} = {batch}"
             " AND {alias}.{image} = {kind}"
         ).format(
-            images=self.images.relation,
+            images=new.source if image == "after" else images,
             alias=sql.Identifier(alias),
             source=table.source,
             same=equal("t", table.primary_key, alias, table.primary_key),
-            batch=self.images.batch,
-            number=sql.Literal(self.batch),
+            number=self.images.batch,
+            batch=batch,
             image=sql.Identifier(self.images.meta[2]),
             kind=sql.Literal(image),
         )

@@ -47,8 +47,7 @@ def down(connection: psycopg.Connection, of: Vaccination) -> tuple[Step, ...]:
     drop = describe.drop_statement(connection, of.index_name, _key(of))
     steps = [Step("drop", (_statement(drop, "once; waits for sessions that use the table"),))]
     if _resolvable(of):
-        columns = [name for name, _ in of.assign]
-        restore = describe.restore_statement(connection, _key(of), columns, of.fingerprint.excess_rows)
+        restore = describe.restore_statement(connection, _key(of), _policy(of), of.fingerprint.excess_rows)
         note = (
             "a row that nobody changed since equals its old image byte for byte; a changed one keeps its edit, listed"
         )

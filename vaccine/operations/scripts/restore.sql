@@ -6,6 +6,7 @@
     v_compared text;
     v_unedited text;
     v_same text;
+    v_new text;
     v_changed text[];
     v_stamped text[];
     v_places integer[];
@@ -28,7 +29,7 @@ BEGIN
     EXECUTE pg_catalog.format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', v_source);
 
     FOR v_job IN
-        SELECT j.batch, j.images, j.row_count, j.restore_cursor, j.skipped_rows, i.primary_key
+        SELECT j.batch, j.images, j.shared_columns, j.row_count, j.restore_cursor, j.skipped_rows, i.primary_key
           FROM vaccine.journal j
           JOIN vaccine.image_tables i USING (images)
          WHERE j.plan = v_plan AND j.schema_name = v_schema AND j.table_name = v_table AND j.key_columns = v_key_columns
@@ -61,14 +62,30 @@ BEGIN
         SELECT pg_catalog.string_agg(pg_catalog.format('t.%1$I = b.%1$I', u.name), ' AND ' ORDER BY u.place) INTO v_same
           FROM pg_catalog.unnest(v_job.primary_key) WITH ORDINALITY AS u(name, place);
 
+        -- Where rows share what was set, the new image of the batch's first row stands for all.
+        v_new := pg_catalog.format('vaccine.%I', v_job.images);
+        IF pg_catalog.cardinality(v_job.shared_columns) > 0 THEN
+            SELECT pg_catalog.format('(SELECT i.%1$I, i.%2$I, ''after'' AS %3$I, %4$s FROM %5$s AS i WHERE i.%1$I = %6$s AND i.%3$I = ''before'')',
+                       v_meta[1], v_meta[2], v_meta[3],
+                       pg_catalog.string_agg(pg_catalog.format(
+                           CASE WHEN a.attname::text = ANY (v_job.shared_columns)
+                                THEN '(SELECT o.%1$I FROM %2$s AS o WHERE o.%3$I = %4$s AND o.%5$I = 1 AND o.%6$I = ''after'') AS %1$I'
+                                ELSE 'i.%1$I' END,
+                           a.attname, v_new, v_meta[1], v_job.batch, v_meta[2], v_meta[3]), ', ' ORDER BY a.attnum),
+                       v_new, v_job.batch)
+              INTO v_new
+              FROM pg_catalog.pg_attribute a
+             WHERE a.attrelid = pg_catalog.to_regclass(v_new) AND a.attnum > 3 AND NOT a.attisdropped;
+        END IF;
+
         -- The rows that are still as they were left, and the columns in which their two images differ.
         EXECUTE pg_catalog.format(
             'SELECT coalesce(pg_catalog.array_agg(b.%2$I), ''{}''), ARRAY(SELECT d.name FROM (VALUES %3$s) AS d(name, differs) WHERE d.differs) '
-            'FROM vaccine.%1$I AS b JOIN vaccine.%1$I AS a ON a.%4$I = b.%4$I AND a.%2$I = b.%2$I JOIN %5$s AS t ON %6$s '
+            'FROM vaccine.%1$I AS b JOIN %12$s AS a ON a.%4$I = b.%4$I AND a.%2$I = b.%2$I JOIN %5$s AS t ON %6$s '
             'WHERE b.%4$I = %7$s AND b.%8$I = ''before'' AND a.%8$I = ''after'' AND (b.%2$I > %9$s OR b.%2$I = ANY (%10$L)) AND %11$s',
             v_job.images, v_meta[2],
             (SELECT pg_catalog.string_agg(pg_catalog.format('(%L, pg_catalog.bool_or(NOT pg_catalog.record_image_eq(ROW(b.%I), ROW(a.%I))))', c, c, c), ', ') FROM pg_catalog.unnest(v_columns) AS u(c)),
-            v_meta[1], v_source, v_same, v_job.batch, v_meta[3], v_job.restore_cursor, v_job.skipped_rows, v_unedited)
+            v_meta[1], v_source, v_same, v_job.batch, v_meta[3], v_job.restore_cursor, v_job.skipped_rows, v_unedited, v_new)
            INTO v_places, v_changed;
         v_stamped := '{}';
         IF pg_catalog.cardinality(v_places) > 0 AND pg_catalog.cardinality(v_changed) > 0 THEN
