@@ -9,7 +9,7 @@ statement (`restore_batch`); what that leaves, and all rows of other tables, are
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -42,6 +42,9 @@ SELECT j.primary_keys -> (k.place - 1)
  ORDER BY j.batch, k.place
  LIMIT 20
 """
+
+MOST_TOGETHER = 16  # batches in one transaction
+Held = tuple[int, float]  # rows, and the milliseconds that their locks were held
 
 
 @dataclass
@@ -82,10 +85,7 @@ def restore(run: Run, key: Key, plan: str, table: Table) -> Restored:
         LockTimeoutError: a row stayed locked by another session through all tries.
     """
     done = Restored()
-    prepared, throttle = Prepared(run), Throttle(run)
-    for restorer in restorers(run, key, plan, table):
-        restorer.run_all(done, prepared, throttle)
-        done.batches.append(restorer.batch)
+    Restoring(run, key, done).run_all(restorers(run, key, plan, table))
     if done.kept:
         rows = run.worker.execute(KEPT, (done.batches,)).fetchall()
         done.kept_keys = ["/".join(map(str, row[0])) for row in rows]
@@ -99,13 +99,12 @@ def restorers(run: Run, key: Key, plan: str, table: Table) -> Iterator[Restorer]
     number = 2**63 - 1
     where = (plan, key.schema, key.table, list(key.columns), key.where)
     opened: dict[str, Images] = {}
-    pace, watch = Pace(run.options.batch_ms), Watch(run.worker)
     while found := run.worker.execute(BATCHES, (*where, number)).fetchall():
         for number, name, shared, rows, cursor, skipped, primary_key in found:
             if name not in opened:
                 shape = journalled(run.worker, table, name, tuple(primary_key))
                 opened[name] = open_images(run.worker, name, shape)
-            yield Restorer(run, opened[name], key, number, tuple(shared), rows, cursor, list(skipped), pace, watch)
+            yield Restorer(run, opened[name], key, number, tuple(shared), rows, cursor, list(skipped))
 
 
 def journalled(connection: psycopg.Connection, table: Table, images: str, primary_key: tuple[str, ...]) -> Table:
@@ -122,7 +121,7 @@ def journalled(connection: psycopg.Connection, table: Table, images: str, primar
 
 @dataclass
 class Restorer:
-    """Restores one batch of the journal."""
+    """What is left to restore of one batch of the journal: the places behind `cursor`, and those that were skipped."""
 
     run: Run
     images: Images
@@ -132,30 +131,20 @@ class Restorer:
     row_count: int
     cursor: int
     skipped: list[int]
-    pace: Pace
-    watch: Watch
 
-    def run_all(self, done: Restored, prepared: Prepared, throttle: Throttle) -> None:
-        """Stretch after stretch, then the rows that are left: in batches, and those that others hold one by one."""
-        while self.cursor < self.row_count:
-            last = min(self.cursor + self.pace.rows, self.row_count)
-            held = self._with_retries(partial(self._stretch, last, done, prepared))
-            self.pace.learn(last - self.cursor, held)
-            self.cursor = last
-            throttle.rest()
-        number = 0
-        while chosen := sorted(place for place in self.skipped if place > number)[: self.pace.rows]:
-            self.pace.learn(len(chosen), self._with_retries(partial(self._rows, chosen, done, skip=True)))
-            number = chosen[-1]
-            throttle.rest()
-        for place in sorted(self.skipped):
-            self._with_retries(partial(self._rows, [place], done, skip=False))
-            throttle.rest()
+    @property
+    def ahead(self) -> int:
+        """How many rows were not come to yet."""
+        return self.row_count - self.cursor
+
+    def by_column(self) -> RestoreRows:
+        """The way for rows that one statement leaves."""
+        return RestoreRows(self.run, self.images, self.key, self.batch, self.shared)
 
     def edited(self) -> list[str]:
         """The primary keys of rows that are no longer as they were left; changes nothing."""
         places = list(range(self.cursor + 1, self.row_count + 1)) + self.skipped
-        same, _ = self._by_column().same(places)
+        same, _ = self.by_column().same(places)
         if len(same) == len(places):
             return []
         rows = self.run.worker.execute(
@@ -165,48 +154,116 @@ class Restorer:
         ).fetchall()
         return ["/".join(map(str, row[0])) for row in rows]
 
-    def _by_column(self) -> RestoreRows:
-        return RestoreRows(self.run, self.images, self.key, self.batch, self.shared)
-
-    def _with_retries(self, action: Callable[[], float]) -> float:
-        table = self.images.table
-        what = f"restore rows of {table.schema}.{table.name}; those done so far are committed"
-        return with_row_retries(self.run, self.key, action, what)
-
-    def _stretch(self, last: int, done: Restored, prepared: Prepared) -> float:
-        """Restore the rows up to `last`, in one statement where that serves; the milliseconds that locks were held."""
-        worker = self.run.worker
-        places = list(range(self.cursor + 1, last + 1))
-        try:
-            with worker.pipeline(), worker.transaction():
-                worker.execute(batch_settings(self.run))
-                shape = self.watch.lock(self.images.table)
-                one = prepared.serves(self.images, self.batch, self.shared, shape)
-                started = time.monotonic()
-                if one:
-                    _, left = prepared.execute(self.batch, self.cursor, last)
-                    piece = Piece(sorted(set(places) - set(left)), [], left, set())
-                else:
-                    piece = self._by_column().restore(places, skip=True, cursor=last)
-        except psycopg.Error:
-            prepared.forget()
-            raise
-        self._count(places, piece, done)
-        return (time.monotonic() - started) * 1000
-
-    def _rows(self, places: list[int], done: Restored, *, skip: bool) -> float:
-        """Restore these rows in one transaction, each looked at; the milliseconds that locks were held."""
-        worker = self.run.worker
-        with worker.pipeline(), worker.transaction():
-            worker.execute(batch_settings(self.run))
-            self.watch.lock(self.images.table)
-            started = time.monotonic()
-            piece = self._by_column().restore(places, skip=skip)
-        self._count(places, piece, done)
-        return (time.monotonic() - started) * 1000
-
-    def _count(self, places: list[int], piece: Piece, done: Restored) -> None:
+    def take(self, places: Sequence[int], piece: Piece, done: Restored) -> None:
+        """Keep in mind what became of these places, once that is committed."""
+        self.cursor = max(self.cursor, places[-1])
         self.skipped = sorted((set(self.skipped) - set(places)) | set(piece.skipped))
         done.rows += len(piece.restored)
         done.kept += len(piece.kept)
         done.stamped |= piece.stamped
+
+
+Part = tuple[Restorer, range, Piece]
+
+
+@dataclass
+class Restoring:
+    """Restores batches in their order. `waiting` are the next ones: what is left of the first, and such as follow."""
+
+    run: Run
+    key: Key
+    done: Restored
+    waiting: list[Restorer] = field(default_factory=list)
+    pace: Pace = field(init=False)
+    watch: Watch = field(init=False)
+    prepared: Prepared = field(init=False)
+    throttle: Throttle = field(init=False)
+
+    def __post_init__(self) -> None:
+        """What learns and remembers does so for the whole run."""
+        self.pace, self.watch = Pace(self.run.options.batch_ms), Watch(self.run.worker)
+        self.prepared, self.throttle = Prepared(self.run), Throttle(self.run)
+
+    def run_all(self, batches: Iterable[Restorer]) -> None:
+        """Restore all of them."""
+        for restorer in batches:
+            self.waiting.append(restorer)
+            while sum(each.ahead for each in self.waiting) >= self.pace.rows or len(self.waiting) == MOST_TOGETHER:
+                self._advance()
+        while self.waiting:
+            self._advance()
+
+    def _advance(self) -> None:
+        """One stretch; a batch that it came to the end of is done with before the next one is begun.
+
+        What a stretch left of a batch comes then: in pieces, and what others hold even then row by row.
+        """
+        first = self.waiting[0]
+        if first.ahead:
+            self.pace.learn(*self._with_retries(first, self._stretch))
+        while self.waiting and not self.waiting[0].ahead:
+            restorer = self.waiting.pop(0)
+            self._leftovers(restorer)
+            self.done.batches.append(restorer.batch)
+
+    def _leftovers(self, restorer: Restorer) -> None:
+        number = 0
+        while chosen := [place for place in restorer.skipped if place > number][: self.pace.rows]:
+            self.pace.learn(*self._with_retries(restorer, partial(self._rows, restorer, chosen, skip=True)))
+            number = chosen[-1]
+        for place in restorer.skipped:
+            self._with_retries(restorer, partial(self._rows, restorer, [place], skip=False))
+
+    def _with_retries(self, restorer: Restorer, action: Callable[[], Held]) -> Held:
+        table = restorer.images.table
+        what = f"restore rows of {table.schema}.{table.name}; those done so far are committed"
+        held = with_row_retries(self.run, self.key, action, what)
+        self.throttle.rest()
+        return held
+
+    def _stretch(self) -> Held:
+        """As many rows as the pace allows, of one batch or of several, in one transaction."""
+        worker, first = self.run.worker, self.waiting[0]
+        try:
+            with worker.pipeline(), worker.transaction():
+                worker.execute(batch_settings(self.run))
+                shape = self.watch.lock(first.images.table)
+                one = self.prepared.serves(first.images, first.batch, first.shared, shape)
+                started = time.monotonic()
+                parts = self._parts() if one else [self._part_by_column(first)]
+        except psycopg.Error:
+            self.prepared.forget()
+            raise
+        for restorer, places, piece in parts:
+            restorer.take(places, piece, self.done)
+        return sum(len(places) for _, places, _ in parts), (time.monotonic() - started) * 1000
+
+    def _parts(self) -> list[Part]:
+        """One statement a batch. A batch that leaves rows ends the stretch: a row may be in an older batch too."""
+        first, room, parts = self.waiting[0], self.pace.rows, list[Part]()
+        for restorer in self.waiting:
+            if room == 0 or (restorer.images, restorer.shared) != (first.images, first.shared):
+                break
+            places = range(restorer.cursor + 1, restorer.cursor + min(room, restorer.ahead) + 1)
+            left = self.prepared.execute(restorer.batch, restorer.cursor, places[-1])
+            parts.append((restorer, places, Piece(sorted(set(places) - set(left)), [], left, set())))
+            if left or restorer.skipped:
+                break
+            room -= len(places)
+        return parts
+
+    def _part_by_column(self, restorer: Restorer) -> Part:
+        last = restorer.cursor + min(self.pace.rows, restorer.ahead)
+        places = range(restorer.cursor + 1, last + 1)
+        return restorer, places, restorer.by_column().restore(list(places), skip=True, cursor=last)
+
+    def _rows(self, restorer: Restorer, places: list[int], *, skip: bool) -> Held:
+        """Rows that are left of a batch, in one transaction, each looked at."""
+        worker = self.run.worker
+        with worker.pipeline(), worker.transaction():
+            worker.execute(batch_settings(self.run))
+            self.watch.lock(restorer.images.table)
+            started = time.monotonic()
+            piece = restorer.by_column().restore(places, skip=skip)
+        restorer.take(places, piece, self.done)
+        return len(places), (time.monotonic() - started) * 1000

@@ -88,14 +88,14 @@ class Prepared:
         statement = restore_statement(images, columns, *arguments, shared=bool(shared), lock=lock)
         self.run.worker.execute(sql.SQL("PREPARE {} (bigint, integer, integer) AS ").format(self.name) + statement)
 
-    def execute(self, batch: int, after: int, last: int) -> tuple[int, list[int]]:
-        """Restore the places `after` < n <= `last`: how many rows were, and the places that are left."""
+    def execute(self, batch: int, after: int, last: int) -> list[int]:
+        """Restore the places `after` < n <= `last`; the places of those that it leaves."""
         arguments = map(sql.Literal, (batch, after, last))
         assert self.name is not None
         statement = sql.SQL("EXECUTE {} ({}, {}, {})").format(self.name, *arguments)
         row = self.run.worker.execute(statement).fetchone()
         assert row is not None
-        return row[0], list(row[1])
+        return list(row[1])
 
 
 def restore_statement(
