@@ -17,7 +17,7 @@ from vaccine.operations.errors import LockTimeoutError
 from vaccine.operations.journal import ensure_images, ensure_journal
 from vaccine.operations.key import Policy
 from vaccine.operations.resolve_batch import BatchStatement
-from vaccine.operations.restore import restore
+from vaccine.operations.restore import Restored, Restoring, restore, restorers
 from vaccine.operations.run import Run
 from vaccine.operations.shape import read_shape
 from vaccine.operations.table import read_table
@@ -254,3 +254,49 @@ def test_nothing_is_shared_where_something_else_has_a_say(run: Run, ddl: str) ->
     assert run.worker.execute("SELECT DISTINCT shared_columns FROM vaccine.journal").fetchall() == [([],)]
     images = "SELECT count(*) FROM vaccine.images_1 WHERE vaccine_image = 'after'"
     assert run.worker.execute(images).fetchone() == (200,)
+
+
+@pytest.mark.every_version
+@pytest.mark.parametrize("rewrite", ["VACUUM FULL jobs", "UPDATE jobs SET seen = seen", "CLUSTER jobs USING jobs_code"])
+def test_rows_that_lie_elsewhere_are_restored_all_the_same(run: Run, rewrite: str) -> None:
+    run.worker.execute("CREATE INDEX jobs_code ON jobs (code)")
+    before = run.worker.execute("SELECT * FROM jobs ORDER BY id").fetchall()
+    work = found(run)
+    resolve(run, KEY, POLICY, work.table, work)
+    moved = (
+        "SELECT count(*) FROM vaccine.journal AS j, unnest(j.left_at) WITH ORDINALITY AS l (at, place)"
+        " JOIN jobs ON jobs.ctid = l.at WHERE jobs.id = (j.primary_keys -> (place - 1)::integer ->> 0)::integer"
+    )
+    assert run.worker.execute(moved).fetchone() == (200,)
+    run.worker.execute(rewrite)
+    row = run.worker.execute(moved).fetchone()
+    assert row is not None
+    assert row[0] < 20
+    done = restore(run, KEY, "p1", work.table)
+    assert (done.rows, done.kept) == (200, 0)
+    assert run.worker.execute("SELECT * FROM jobs ORDER BY id").fetchall() == before
+
+
+def test_a_table_that_is_rewritten_while_a_restore_runs_loses_nothing(run: Run) -> None:
+    before = run.worker.execute("SELECT * FROM jobs ORDER BY id").fetchall()
+    work = found(run)
+    resolve(run, KEY, POLICY, work.table, work)
+    ways: list[bool] = []
+
+    class Rewriting(Restoring):
+        def _stretch(self) -> tuple[int, float]:
+            found = super()._stretch()
+            ways.append(self.prepared.images is None)
+            if len(ways) == 1:
+                with self.run.connect() as other:
+                    other.execute("DELETE FROM jobs WHERE id > 290")
+                    other.execute("VACUUM FULL jobs")
+            return found
+
+    done = Restored()
+    Rewriting(run, KEY, done).run_all(restorers(run, KEY, "p1", work.table))
+    assert (done.rows, done.kept) == (200, 0)
+    assert ways[:2] == [False, True]  # what lay elsewhere was left, and the next stretch looks again
+    assert False in ways[2:]
+    after = run.worker.execute("SELECT * FROM jobs ORDER BY id").fetchall()
+    assert after == [row for row in before if row[0] <= 290]

@@ -50,7 +50,7 @@ def restore_statement(connection: psycopg.Connection, key: Key, policy: Policy, 
     images = Images("images_1", (table.free(META[0]), table.free(META[1]), table.free(META[2])), table)
     columns, shared = tuple(policy.assign), shared_columns(table, policy, read_shape(connection, table))
     lock, places = row_lock(connection, table, columns), (sql.Literal(1), sql.Literal(0), sql.Literal(rows))
-    statement = restore_sql(images, columns, *places, shared=bool(shared), lock=lock)
+    statement = restore_sql(images, columns, *places, shared=bool(shared), at=bool(shared), lock=lock)
     return Described("put the old values back", statement.as_string(connection))
 
 

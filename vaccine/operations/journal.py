@@ -36,6 +36,7 @@ CREATE TABLE vaccine.journal (
     predicate text,
     images text NOT NULL,
     shared_columns text[] NOT NULL DEFAULT '{}',
+    left_at tid[],
     row_count integer NOT NULL,
     primary_keys jsonb NOT NULL,
     survivors jsonb NOT NULL,
@@ -49,13 +50,14 @@ CREATE TABLE vaccine.journal (
     stamped_columns text[] NOT NULL DEFAULT '{}',
     restored_at timestamptz
 );
-ALTER TABLE vaccine.journal ALTER primary_keys SET STORAGE EXTERNAL, ALTER survivors SET STORAGE EXTERNAL;
+ALTER TABLE vaccine.journal ALTER primary_keys SET STORAGE EXTERNAL, ALTER survivors SET STORAGE EXTERNAL,
+    ALTER left_at SET STORAGE EXTERNAL;
 CREATE INDEX journal_plan ON vaccine.journal (plan, batch);
 COMMENT ON TABLE vaccine.journal IS
     'One row for each batch of rows that Vaccine changed. primary_keys and survivors are lists, in the order of '
     'vaccine_row in the image table. Where shared_columns has names, the batch set these columns to one value in all '
-    'its rows and changed no other: then only its row 1 has an image `after`. '
-    'kept_rows are the vaccine_row of rows that a restore left as they were found, '
+    'its rows and changed no other: then only its row 1 has an image `after`, and left_at says, as a hint, where the '
+    'rows lay then. kept_rows are the vaccine_row of rows that a restore left as they were found, '
     'skipped_rows of those that it has yet to come back to.';
 CREATE TABLE vaccine.image_tables (
     images text PRIMARY KEY,

@@ -179,6 +179,7 @@ class BatchStatement:
         new = [sql.SQL("{}.{}").format(table.relation, sql.Identifier(name)) for name in self.shared or table.names]
         if self.shared:
             new.append(sql.SQL("({}) IS TRUE AS {}").format(live_key(work.key), self._live))
+            new.append(sql.SQL("{}.ctid AS {}").format(table.relation, self._at))
         same = [
             sql.SQL("{}.{} = {}.{}").format(table.relation, sql.Identifier(name), self._row, sql.Identifier(own))
             for name, own in zip(table.primary_key, work.excess, strict=True)
@@ -213,19 +214,26 @@ class BatchStatement:
         values = (key.schema, key.table, list(key.columns), key.where, self.images.name, list(self.shared))
         return sql.SQL(
             "INSERT INTO vaccine.journal (batch, revision, plan, schema_name, table_name, key_columns, predicate,"
-            " images, shared_columns, row_count, primary_keys, survivors, started_at, resolved_at, outcome)\n"
-            "SELECT {number}, {values}, count(*),"
+            " images, shared_columns, left_at, row_count, primary_keys, survivors, started_at, resolved_at, outcome)\n"
+            "SELECT {number}, {values}, {left_at}, count(*),"
             " pg_catalog.to_jsonb(pg_catalog.array_agg({excess} ORDER BY r.{place})),"
             " pg_catalog.to_jsonb(pg_catalog.array_agg({survivor} ORDER BY r.{place})),"
             " pg_catalog.now(), pg_catalog.clock_timestamp(), 'resolved'\nFROM {locked} AS r HAVING count(*) > 0"
         ).format(
             number=self._number,
             values=literals([self.revision, policy.plan, *values]),
+            left_at=self._left_at(),
             excess=texts(self.work.excess, "r"),
             survivor=texts(self.work.survivor, "r"),
             place=self._place,
             locked=LOCKED,
         )
+
+    def _left_at(self) -> sql.Composable:
+        """Where the new rows lie, in their order: a restore looks there first."""
+        if not self.shared:
+            return sql.SQL("NULL::tid[]")
+        return sql.SQL("(SELECT pg_catalog.array_agg({} ORDER BY {}) FROM {})").format(self._at, self._place, CHANGED)
 
     @property
     def _number(self) -> sql.Composed:
@@ -242,6 +250,10 @@ class BatchStatement:
     @property
     def _live(self) -> sql.Identifier:
         return sql.Identifier(self.work.table.free("vaccine_live"))
+
+    @property
+    def _at(self) -> sql.Identifier:
+        return sql.Identifier(self.work.table.free("vaccine_at"))
 
     @property
     def _place(self) -> sql.Identifier:

@@ -4,7 +4,8 @@ The statement locks the rows that are still as Vaccine left them, which record_i
 section 9.25.6), skips those that another session holds, puts the old values back and writes the journal. It sets the
 columns that the batch set; where that is not known, those in which its first rows differ, and a row that differs in
 more, like all that it leaves, is for `restore_rows`, which looks at each column. Without triggers, rules and generated
-columns the row is then the old image.
+columns the row is then the old image. Rows are looked for where the batch left them (`left_at`), as long as they are
+there: nothing but a rewrite of the table moves a row that nobody updates (manual, section 5.6).
 """
 
 from __future__ import annotations
@@ -49,6 +50,9 @@ FROM "vaccine left" AS l WHERE j.batch = {batch}
 )
 SELECT l.rows, l.places FROM "vaccine left" AS l"""
 
+# Taken out of line once, not for each row.
+AT = "t.ctid = (SELECT j.left_at || '{{}}'::tid[] FROM vaccine.journal AS j WHERE j.batch = {batch})[b.{place}]"
+
 NEW = """
 JOIN {images} AS a ON a.{number} = b.{number} AND a.{place} = b.{place} AND a.{image} = 'after'
 """
@@ -85,7 +89,8 @@ class Prepared:
         self.columns, self.name = columns, prepared_name("vaccine_restore")
         lock = row_lock(self.run.worker, images.table, columns)
         arguments = [raw(f"${number}") for number in (1, 2, 3)]
-        statement = restore_statement(images, columns, *arguments, shared=bool(shared), lock=lock)
+        at = bool(shared) and _there_still(self.run.worker, images, batch)
+        statement = restore_statement(images, columns, *arguments, shared=bool(shared), at=at, lock=lock)
         self.run.worker.execute(sql.SQL("PREPARE {} (bigint, integer, integer) AS ").format(self.name) + statement)
 
     def execute(self, batch: int, after: int, last: int) -> list[int]:
@@ -106,11 +111,13 @@ def restore_statement(
     last: sql.Composable,
     *,
     shared: bool,
+    at: bool,
     lock: sql.SQL,
 ) -> sql.Composed:
     """The statement; `columns` are those that it sets. It returns how many rows it restored, and the places left.
 
     `shared`: the batch set these columns to one value and no other, so that only its first row has a new image.
+    `at`: rows are found where the batch left them, not by their primary key.
     """
     table = images.table
     row, others = table.alias("vaccine row"), [name for name in table.compared if name not in columns]
@@ -125,17 +132,37 @@ def restore_statement(
         new = sql.SQL(NEW).format(images=images.relation, number=number, place=place, image=image)
         same_row = image_equal("t", "a", table.compared)
         same_row += sql.SQL(" AND ") + image_equal("b", "a", others) if others else sql.SQL("")
+    joined = equal("t", table.primary_key, "b", table.primary_key)
+    if at:
+        joined = sql.SQL("{} AND {}").format(sql.SQL(AT).format(batch=batch, place=place), joined)
     return sql.SQL(STATEMENT).format(
         number=number, place=place, image=image, images=images.relation, source=table.source, relation=table.relation,
         batch=batch, after=after, last=last, same=SAME, restored=RESTORED, row=row, lock=lock,
         ctid=sql.Identifier(table.free("vaccine_ctid")),
         found=sql.SQL(", ").join(found),
         new=new,
-        joined=equal("t", table.primary_key, "b", table.primary_key),
+        joined=joined,
         same_row=same_row,
         sets=sql.SQL(", ").join(sets),
         by_key=sql.SQL(" AND ").join(by_key),
     )  # fmt: skip
+
+
+def _there_still(connection: psycopg.Connection, images: Images, batch: int) -> bool:
+    """Whether most of the batch's first rows lie where it left them."""
+    number, place, image = map(sql.Identifier, images.meta)
+    row = connection.execute(
+        sql.SQL(
+            "SELECT count(t.ctid) * 2 > count(*) FROM {images} AS b LEFT JOIN {source} AS t ON {at} AND {same}"
+            " WHERE b.{number} = {batch} AND b.{image} = 'before' AND b.{place} <= {most}"
+        ).format(
+            images=images.relation, source=images.table.source, number=number, place=place, image=image,
+            at=sql.SQL(AT).format(batch=sql.Literal(batch), place=place),
+            same=equal("t", images.table.primary_key, "b", images.table.primary_key),
+            batch=sql.Literal(batch), most=sql.Literal(LOOKED_AT),
+        )
+    ).fetchone()  # fmt: skip
+    return bool(row and row[0])
 
 
 def _as_left(images: Images, shared: Sequence[str], batch: sql.Composable) -> sql.Composed:
