@@ -12,7 +12,9 @@ from dataclasses import replace
 import psycopg
 import pytest
 from alembic.operations import Operations
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from psycopg import sql
 
 from tests.acceptance.test_exact_undo_property import KEY, POLICY, Drawn, _edit, _excess, _make, drawn
 from tests.acceptance.test_exact_undo_property import playground as playground  # noqa: PLC0414  the fixture
@@ -37,12 +39,12 @@ SUMS = (
 )
 
 
-one_statement = Watch.lock
+one_statement = Watch.begin
 
 
-def each_row(watch: Watch, table: Table) -> Shape:
+def each_row(watch: Watch, table: Table, settings: sql.Composable) -> Shape:
     """What a table with a rule gets: each row is looked at."""
-    return replace(one_statement(watch, table), rules=True)
+    return replace(one_statement(watch, table, settings), rules=True)
 
 
 def test_both_ways_end_in_the_same(
@@ -51,7 +53,7 @@ def test_both_ways_end_in_the_same(
     connection, operations = playground
     resolved = 0
 
-    @settings(
+    @hypothesis_settings(
         max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck), print_blob=True
     )
     @given(example=drawn())
@@ -59,7 +61,7 @@ def test_both_ways_end_in_the_same(
         nonlocal resolved
         ends = []
         for way in (one_statement, each_row):
-            monkeypatch.setattr(Watch, "lock", way)
+            monkeypatch.setattr(Watch, "begin", way)
             ends.append(_there_and_back(connection, operations, example))
         assert ends[0] == ends[1]
         resolved += len(ends[0][-1])

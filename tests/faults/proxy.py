@@ -1,7 +1,7 @@
 """A TCP proxy before a server that reads the client's side of the protocol and acts at the n-th statement.
 
-A statement is a Query message, or the Sync that ends an extended-protocol exchange with an Execute in it
-(manual, "Frontend/Backend Protocol", "Message Formats"). The action comes right after the statement was
+A statement is a Query message, or what a Parse begins and the next Parse, Flush or Sync ends: in a pipeline each
+counts (manual, "Frontend/Backend Protocol", "Message Formats"). The action comes right after the statement was
 handed to the server: the server runs it, and the client never reads the answer, or not all of it.
 """
 
@@ -125,12 +125,14 @@ class _Link:
             parsed = ""
             while True:
                 kind, body = _message(self.client)
+                if kind == b"P" and parsed:
+                    self.proxy.statement(parsed, self.backend)
                 self.server.sendall(kind + struct.pack("!i", len(body) + 4) + body)
                 if kind == b"Q":
                     self.proxy.statement(_text(body), self.backend)
                 elif kind == b"P":
                     parsed = _text(body[body.index(b"\0") + 1 :])
-                elif kind == b"S" and parsed:
+                elif kind in {b"S", b"H"} and parsed:
                     self.proxy.statement(parsed, self.backend)
                     parsed = ""
         _close(self.client, self.server)

@@ -29,6 +29,7 @@ from .retry import Result, pause, with_lock_retries
 from .run import Run
 from .shape import Shape, Watch, deferred_triggers, read_shape, row_lock
 from .table import Table
+from .transaction import last_row
 from .work import Work, find
 
 LEFT = sql.Identifier("pg_temp", "vaccine_left")
@@ -137,10 +138,7 @@ class Resolver:
             OperationError: the table was altered since the run began.
             VerifyError: a trigger or rule undoes the resolve.
         """
-        worker = self.run.worker
-        with worker.pipeline(), worker.transaction():
-            worker.execute(batch_settings(self.run))
-            shape = self.watch.lock(self.work.table)
+        with self.watch.transaction(self.work.table, batch_settings(self.run)) as shape:
             if shape != self.shape:
                 self._prepare(shape)
             started = time.monotonic()
@@ -187,9 +185,8 @@ class Resolver:
         return int(locked), places or []
 
     def _reread(self, again: sql.Identifier, number: int) -> tuple[int, int]:
-        worker = self.run.worker
-        worker.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        row = worker.execute(sql.SQL("EXECUTE {} ({})").format(again, sql.Literal(number))).fetchone()
+        reread = sql.SQL("EXECUTE {} ({})").format(again, sql.Literal(number))
+        row = last_row(self.run.worker, sql.SQL("SET CONSTRAINTS ALL IMMEDIATE"), reread)
         assert row is not None
         return row[0], row[1]
 
@@ -222,9 +219,7 @@ class Resolver:
     def _again(self, chosen: list[int], held: list[float], *, skip: bool) -> int:
         """One batch of rows that are left, looked at under the lock; those that others hold stay left with `skip`."""
         worker = self.run.worker
-        with worker.pipeline(), worker.transaction():
-            worker.execute(batch_settings(self.run))
-            self.watch.lock(self.work.table)
+        with self.watch.transaction(self.work.table, batch_settings(self.run)), worker.pipeline():
             started = time.monotonic()
             resolved, locked = Recheck(self.run, self.work, self.images).resolve(chosen, skip=skip)
             seen = numbers(locked if skip else chosen)

@@ -223,11 +223,9 @@ class Restoring:
 
     def _stretch(self) -> Held:
         """As many rows as the pace allows, of one batch or of several, in one transaction."""
-        worker, first = self.run.worker, self.waiting[0]
+        first = self.waiting[0]
         try:
-            with worker.pipeline(), worker.transaction():
-                worker.execute(batch_settings(self.run))
-                shape = self.watch.lock(first.images.table)
+            with self.watch.transaction(first.images.table, batch_settings(self.run)) as shape:
                 one = self.prepared.serves(first.images, first.batch, first.shared, shape)
                 started = time.monotonic()
                 parts = self._parts() if one else [self._part_by_column(first)]
@@ -257,14 +255,13 @@ class Restoring:
     def _part_by_column(self, restorer: Restorer) -> Part:
         last = restorer.cursor + min(self.pace.rows, restorer.ahead)
         places = range(restorer.cursor + 1, last + 1)
-        return restorer, places, restorer.by_column().restore(list(places), skip=True, cursor=last)
+        with self.run.worker.pipeline():
+            return restorer, places, restorer.by_column().restore(list(places), skip=True, cursor=last)
 
     def _rows(self, restorer: Restorer, places: list[int], *, skip: bool) -> Held:
         """Rows that are left of a batch, in one transaction, each looked at."""
-        worker = self.run.worker
-        with worker.pipeline(), worker.transaction():
-            worker.execute(batch_settings(self.run))
-            self.watch.lock(restorer.images.table)
+        settings = batch_settings(self.run)
+        with self.watch.transaction(restorer.images.table, settings), self.run.worker.pipeline():
             started = time.monotonic()
             piece = restorer.by_column().restore(places, skip=skip)
         restorer.take(places, piece, self.done)

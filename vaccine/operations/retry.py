@@ -14,6 +14,7 @@ from psycopg.pq import TransactionStatus
 from .blockers import to_see
 from .errors import LockTimeoutError
 from .options import Options
+from .transaction import leave_failed
 
 Result = TypeVar("Result")
 
@@ -47,7 +48,7 @@ def with_lock_retries(
             try:
                 return action()
             except (errors.LockNotAvailable, errors.DeadlockDetected) as error:
-                _leave_failed_transaction(connection)
+                leave_failed(connection)
                 last = error
             if number < tries:
                 time.sleep(pause(number))
@@ -67,8 +68,3 @@ def pause(number: int) -> float:
     """Seconds to rest after try `number`: doubles from 50 ms up to 2 s, of which a random half is left out."""
     longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(number - 1, 10))
     return longest * random.uniform(0.5, 1.0)  # noqa: S311  it spreads load, it guards nothing
-
-
-def _leave_failed_transaction(connection: psycopg.Connection) -> None:
-    if connection.info.transaction_status in {TransactionStatus.INERROR, TransactionStatus.INTRANS}:
-        connection.rollback()

@@ -8,7 +8,8 @@ were composed for may no longer hold.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psycopg
@@ -17,6 +18,7 @@ from psycopg import sql
 from .errors import OperationError
 from .key import literals, prepared_name, raw
 from .table import DIGEST, Table
+from .transaction import last_row, leave_failed
 
 # A foreign key that leads back shows as a trigger of the referenced table: no index finds it in pg_constraint.
 SHAPE = f"""
@@ -68,25 +70,40 @@ class Shape:
 
 @dataclass
 class Watch:
-    """Looks at tables again and again on one connection; what it asks is planned once."""
+    """Begins transactions on one connection and looks at tables in each; what it asks is planned once."""
 
     connection: psycopg.Connection
     name: sql.Identifier | None = None
 
-    def lock(self, table: Table) -> Shape:
-        """Lock the table for this transaction as an UPDATE does, and look at it again.
+    @contextmanager
+    def transaction(self, table: Table, settings: sql.Composable) -> Iterator[Shape]:
+        """A transaction with these settings, in which the table is locked as an UPDATE does, and looked at again.
+
+        It is committed behind the block. The connection is in autocommit mode, and idle.
 
         Raises:
             OperationError: its columns or its primary key are others than when the run read them.
         """
-        self.connection.execute(sql.SQL("LOCK TABLE {} IN ROW EXCLUSIVE MODE").format(table.source))
-        name = self.name
-        if name is None:
-            name = prepared_name("vaccine_shape")
-            question = raw(SHAPE % ("$1", "$2", "$3"))
-            self.connection.execute(sql.SQL("PREPARE {} (oid, name, name) AS ").format(name) + question)
-        which = literals([table.oid, table.schema, table.name])
-        row = self.connection.execute(sql.SQL("EXECUTE {} ({})").format(name, which)).fetchone()
+        try:
+            yield self.begin(table, settings)
+            self.connection.execute("COMMIT")
+        except BaseException:
+            leave_failed(self.connection)
+            raise
+
+    def begin(self, table: Table, settings: sql.Composable) -> Shape:
+        """The beginning of it, in one round trip."""
+        name = self.name or prepared_name("vaccine_shape")
+        question = raw(SHAPE % ("$1", "$2", "$3"))
+        prepare = sql.SQL("PREPARE {} (oid, name, name) AS {}").format(name, question)
+        row = last_row(
+            self.connection,
+            sql.SQL("BEGIN"),
+            settings,
+            sql.SQL("LOCK TABLE {} IN ROW EXCLUSIVE MODE").format(table.source),
+            *(() if self.name else (prepare,)),
+            sql.SQL("EXECUTE {} ({})").format(name, literals([table.oid, table.schema, table.name])),
+        )
         self.name = name  # it stands: the lock was to be had
         if row is None or row[0] != table.digest:
             raise OperationError(
