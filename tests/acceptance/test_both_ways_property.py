@@ -12,9 +12,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 from alembic.operations import Operations
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
-from psycopg import sql
+from hypothesis import HealthCheck, given, settings
 
 from tests.acceptance.test_exact_undo_property import KEY, POLICY, Drawn, _edit, _excess, _make, drawn
 from tests.acceptance.test_exact_undo_property import playground as playground  # noqa: PLC0414  the fixture
@@ -42,9 +40,9 @@ SUMS = (
 one_statement = Watch.begin
 
 
-def each_row(watch: Watch, table: Table, settings: sql.Composable) -> Shape:
+def each_row(watch: Watch, table: Table) -> Shape:
     """What a table with a rule gets: each row is looked at."""
-    return replace(one_statement(watch, table, settings), rules=True)
+    return replace(one_statement(watch, table), rules=True)
 
 
 def test_both_ways_end_in_the_same(
@@ -53,7 +51,7 @@ def test_both_ways_end_in_the_same(
     connection, operations = playground
     resolved = 0
 
-    @hypothesis_settings(
+    @settings(
         max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck), print_blob=True
     )
     @given(example=drawn())

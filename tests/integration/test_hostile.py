@@ -23,7 +23,7 @@ t w o b a n x g s j k i l p place pairs sides values new old changed held twice 
 vaccine_n vaccine_p0 vaccine_s0 vaccine_k0 vaccine_pair vaccine_excess vaccine_place vaccine_kept vaccine_batch
 vaccine_row vaccine_image skipped live places primary_key survivor after before number status_ source
 vaccine_p_ctid vaccine_p_xmin vaccine_s_ctid vaccine_s_xmin vaccine_c0 vaccine_ctid r v rows last first batch
-vaccine_live vaccine_at c shared left_at
+vaccine_live vaccine_at vaccine_o0 vaccine_o1 vaccine_v0 c shared left_at
 """
 CTES = (
     "vaccine number",

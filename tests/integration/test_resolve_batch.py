@@ -17,6 +17,7 @@ from vaccine.operations.errors import LockTimeoutError
 from vaccine.operations.journal import ensure_images, ensure_journal
 from vaccine.operations.key import Policy
 from vaccine.operations.resolve_batch import BatchStatement
+from vaccine.operations.resolve_shared import SharedStatement
 from vaccine.operations.restore import Restored, Restoring, restore, restorers
 from vaccine.operations.run import Run
 from vaccine.operations.shape import read_shape
@@ -83,10 +84,12 @@ def test_a_batch_leaves_what_is_no_longer_as_it_was_found(run: Run) -> None:
 
 
 @pytest.mark.every_version
-def test_a_row_that_changes_between_the_snapshot_and_the_lock_is_left(run: Run) -> None:
+@pytest.mark.parametrize("shared", [("state",), ()], ids=["shared", "own"])
+def test_a_row_that_changes_between_the_snapshot_and_the_lock_is_left(run: Run, shared: tuple[str, ...]) -> None:
     work = found(run)
     ensure_journal(run.worker)
-    statement = BatchStatement(work, ensure_images(run.worker, work.table), "r", late=False, fires=False, lock=NO_KEY)
+    parts = work, ensure_images(run.worker, work.table), "r", NO_KEY
+    statement = SharedStatement(*parts, shared) if shared else BatchStatement(*parts, late=False, fires=False)
     waiting = statement.statement(sql.Literal(0), sql.Literal(200)).as_string(run.worker).replace(" SKIP LOCKED", "")
     results: list[tuple[int, ...]] = []
 

@@ -24,12 +24,13 @@ from .journal import Images, already_resolved, ensure_images, ensure_journal
 from .key import Key, Policy, prepared_name, raw
 from .pace import Pace, Throttle
 from .recheck import Recheck, numbers, undone
-from .resolve_batch import BatchStatement, shared_columns
+from .resolve_batch import BatchStatement
+from .resolve_shared import SharedStatement, shared_columns
 from .retry import Result, pause, with_lock_retries
 from .run import Run
 from .shape import Shape, Watch, deferred_triggers, read_shape, row_lock
 from .table import Table
-from .transaction import last_row
+from .transaction import last_row, message
 from .work import Work, find
 
 LEFT = sql.Identifier("pg_temp", "vaccine_left")
@@ -103,7 +104,7 @@ class Resolver:
 
     def __post_init__(self) -> None:
         """The watch is on the connection that works."""
-        self.watch = Watch(self.run.worker)
+        self.watch = Watch(self.run.worker, batch_settings(self.run))
 
     def run_all(self) -> int:
         """Batch after batch, then the rows that changed or that others held. Returns how many rows were resolved."""
@@ -128,8 +129,9 @@ class Resolver:
         one = self._statement(read_shape(self.run.worker, self.work.table))
         whole = one.statement(sql.Literal(0), sql.Literal(rows))
         what = "lock the rows that are as found, write their old images, resolve them, write the journal"
-        reread = (("write the new images", one.reread(sql.Literal(1))),) if one.late else ()
-        return ((what, whole), *reread)
+        if isinstance(one, BatchStatement) and one.late:
+            return (what, whole), ("write the new images", one.reread(sql.Literal(1)))
+        return ((what, whole),)
 
     def batch(self, after: int, last: int, held: list[float]) -> int:
         """Resolve the work rows `after` < n <= `last` that are as they were found; `held` gets the ms of its locks.
@@ -138,7 +140,7 @@ class Resolver:
             OperationError: the table was altered since the run began.
             VerifyError: a trigger or rule undoes the resolve.
         """
-        with self.watch.transaction(self.work.table, batch_settings(self.run)) as shape:
+        with self.watch.transaction(self.work.table) as shape:
             if shape != self.shape:
                 self._prepare(shape)
             started = time.monotonic()
@@ -159,17 +161,19 @@ class Resolver:
         first, second = raw("$1"), raw("$2")
         one, again = prepared_name("vaccine_batch"), prepared_name("vaccine_reread")
         worker.execute(sql.SQL("PREPARE {} (integer, integer) AS ").format(one) + statement.statement(first, second))
-        if statement.late:
+        if isinstance(statement, BatchStatement) and statement.late:
             worker.execute(sql.SQL("PREPARE {} (bigint) AS ").format(again) + statement.reread(first))
             self.again = again
         self.one = one
 
-    def _statement(self, shape: Shape) -> BatchStatement:
+    def _statement(self, shape: Shape) -> BatchStatement | SharedStatement:
         worker, work = self.run.worker, self.work
-        late = shape.late or shape.cascades or shape.rules or (shape.fires and deferred_triggers(worker))
         lock = row_lock(worker, work.table, tuple(work.policy.assign))
-        shared = shared_columns(work.table, work.policy, shape)
-        return BatchStatement(work, self.images, self.run.revision, late, shape.fires, lock, shared)
+        parts = work, self.images, self.run.revision, lock
+        if shared := shared_columns(work.table, work.policy, shape):
+            return SharedStatement(*parts, shared)
+        late = shape.late or shape.cascades or shape.rules or (shape.fires and deferred_triggers(worker))
+        return BatchStatement(*parts, late, shape.fires)
 
     def _execute(self, after: int, last: int) -> tuple[int, list[int]]:
         """Run the prepared statement: how many rows it resolved, and where it left some, those that it resolved."""
@@ -185,8 +189,8 @@ class Resolver:
         return int(locked), places or []
 
     def _reread(self, again: sql.Identifier, number: int) -> tuple[int, int]:
-        reread = sql.SQL("EXECUTE {} ({})").format(again, sql.Literal(number))
-        row = last_row(self.run.worker, sql.SQL("SET CONSTRAINTS ALL IMMEDIATE"), reread)
+        worker, reread = self.run.worker, sql.SQL("EXECUTE {} ({})").format(again, sql.Literal(number))
+        row = last_row(worker, message(worker, sql.SQL("SET CONSTRAINTS ALL IMMEDIATE"), reread))
         assert row is not None
         return row[0], row[1]
 
@@ -219,7 +223,7 @@ class Resolver:
     def _again(self, chosen: list[int], held: list[float], *, skip: bool) -> int:
         """One batch of rows that are left, looked at under the lock; those that others hold stay left with `skip`."""
         worker = self.run.worker
-        with self.watch.transaction(self.work.table, batch_settings(self.run)), worker.pipeline():
+        with self.watch.transaction(self.work.table), worker.pipeline():
             started = time.monotonic()
             resolved, locked = Recheck(self.run, self.work, self.images).resolve(chosen, skip=skip)
             seen = numbers(locked if skip else chosen)

@@ -12,7 +12,7 @@ from .index import index_statement
 from .journal import META, Images
 from .key import Key, Policy
 from .options import Options
-from .resolve_batch import shared_columns
+from .resolve_shared import shared_columns
 from .restore_batch import restore_statement as restore_sql
 from .run import Run
 from .shape import read_shape, row_lock

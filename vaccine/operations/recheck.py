@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
+from .batch_parts import texts
 from .errors import VerifyError
 from .journal import Batch, Images, write_batch
 from .key import names
-from .resolve_batch import texts
 from .run import Run
 from .shape import row_lock
 from .table import equal

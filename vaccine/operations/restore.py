@@ -181,7 +181,7 @@ class Restoring:
 
     def __post_init__(self) -> None:
         """What learns and remembers does so for the whole run."""
-        self.pace, self.watch = Pace(self.run.options.batch_ms), Watch(self.run.worker)
+        self.pace, self.watch = Pace(self.run.options.batch_ms), Watch(self.run.worker, batch_settings(self.run))
         self.prepared, self.throttle = Prepared(self.run), Throttle(self.run)
 
     def run_all(self, batches: Iterable[Restorer]) -> None:
@@ -225,7 +225,7 @@ class Restoring:
         """As many rows as the pace allows, of one batch or of several, in one transaction."""
         first = self.waiting[0]
         try:
-            with self.watch.transaction(first.images.table, batch_settings(self.run)) as shape:
+            with self.watch.transaction(first.images.table) as shape:
                 one = self.prepared.serves(first.images, first.batch, first.shared, shape)
                 started = time.monotonic()
                 parts = self._parts() if one else [self._part_by_column(first)]
@@ -260,8 +260,7 @@ class Restoring:
 
     def _rows(self, restorer: Restorer, places: list[int], *, skip: bool) -> Held:
         """Rows that are left of a batch, in one transaction, each looked at."""
-        settings = batch_settings(self.run)
-        with self.watch.transaction(restorer.images.table, settings), self.run.worker.pipeline():
+        with self.watch.transaction(restorer.images.table), self.run.worker.pipeline():
             started = time.monotonic()
             piece = restorer.by_column().restore(places, skip=skip)
         restorer.take(places, piece, self.done)

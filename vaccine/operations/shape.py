@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -18,7 +19,7 @@ from psycopg import sql
 from .errors import OperationError
 from .key import literals, prepared_name, raw
 from .table import DIGEST, Table
-from .transaction import last_row, leave_failed
+from .transaction import last_row, leave_failed, message
 
 # A foreign key that leads back shows as a trigger of the referenced table: no index finds it in pg_constraint.
 SHAPE = f"""
@@ -70,41 +71,36 @@ class Shape:
 
 @dataclass
 class Watch:
-    """Begins transactions on one connection and looks at tables in each; what it asks is planned once."""
+    """Begins transactions with `settings` on one connection, and looks at a table in each; that is planned once."""
 
     connection: psycopg.Connection
-    name: sql.Identifier | None = None
+    settings: sql.Composable
+    table: Table | None = None
+    again: bytes = b""
 
     @contextmanager
-    def transaction(self, table: Table, settings: sql.Composable) -> Iterator[Shape]:
-        """A transaction with these settings, in which the table is locked as an UPDATE does, and looked at again.
+    def transaction(self, table: Table) -> Iterator[Shape]:
+        """A transaction that locks the table as an UPDATE does, and looks at it again; committed behind the block.
 
-        It is committed behind the block. The connection is in autocommit mode, and idle.
+        The connection is in autocommit mode, and idle.
 
         Raises:
             OperationError: its columns or its primary key are others than when the run read them.
         """
         try:
-            yield self.begin(table, settings)
+            yield self.begin(table)
             self.connection.execute("COMMIT")
         except BaseException:
             leave_failed(self.connection)
             raise
 
-    def begin(self, table: Table, settings: sql.Composable) -> Shape:
+    def begin(self, table: Table) -> Shape:
         """The beginning of it, in one round trip."""
-        name = self.name or prepared_name("vaccine_shape")
-        question = raw(SHAPE % ("$1", "$2", "$3"))
-        prepare = sql.SQL("PREPARE {} (oid, name, name) AS {}").format(name, question)
-        row = last_row(
-            self.connection,
-            sql.SQL("BEGIN"),
-            settings,
-            sql.SQL("LOCK TABLE {} IN ROW EXCLUSIVE MODE").format(table.source),
-            *(() if self.name else (prepare,)),
-            sql.SQL("EXECUTE {} ({})").format(name, literals([table.oid, table.schema, table.name])),
-        )
-        self.name = name  # it stands: the lock was to be had
+        if table is self.table:
+            row = last_row(self.connection, self.again)
+        else:
+            row, self.again = self._first(table)
+            self.table = table  # its question stands: the lock was to be had
         if row is None or row[0] != table.digest:
             raise OperationError(
                 f"{table.schema}.{table.name} was altered while the run went on; "
@@ -113,6 +109,15 @@ class Watch:
                 fix="run the same command again: it reads the table anew and goes on where this one ended",
             )
         return Shape(*row[1:])
+
+    def _first(self, table: Table) -> tuple[tuple[Any, ...] | None, bytes]:
+        """The first look at a table, and the message for the next ones."""
+        name = prepared_name("vaccine_shape")
+        begin = sql.SQL("BEGIN"), self.settings, sql.SQL("LOCK TABLE {} IN ROW EXCLUSIVE MODE").format(table.source)
+        prepare = sql.SQL("PREPARE {} (oid, name, name) AS {}").format(name, raw(SHAPE % ("$1", "$2", "$3")))
+        look = sql.SQL("EXECUTE {} ({})").format(name, literals([table.oid, table.schema, table.name]))
+        row = last_row(self.connection, message(self.connection, *begin, prepare, look))
+        return row, message(self.connection, *begin, look)
 
 
 def read_shape(connection: psycopg.Connection, table: Table) -> Shape:

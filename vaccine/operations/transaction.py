@@ -9,12 +9,14 @@ from psycopg import sql
 from psycopg.pq import TransactionStatus
 
 
-def last_row(connection: psycopg.Connection, *statements: sql.Composable) -> tuple[Any, ...] | None:
-    """Send the statements in one message (manual, section 54.2.2.1, "Multiple Statements in a Simple Query").
+def message(connection: psycopg.Connection, *statements: sql.Composable) -> bytes:
+    """Statements to send in one message (manual, section 54.2.2.1, "Multiple Statements in a Simple Query")."""
+    return sql.SQL("\n;\n").join(statements).as_bytes(connection)
 
-    The first that fails ends it, and is raised. Returns the first row of the last one's result.
-    """
-    cursor = connection.execute(sql.SQL("\n;\n").join(statements))
+
+def last_row(connection: psycopg.Connection, statements: bytes) -> tuple[Any, ...] | None:
+    """Send a message. The first statement that fails ends it, and is raised; else the last one's first row."""
+    cursor = connection.execute(statements)
     while cursor.nextset():
         pass
     return cursor.fetchone()
