@@ -87,6 +87,48 @@ def test_bad_words_are_refused_with_2(shell: Shell, server: Server, arguments: t
     assert whole_dump(server, shell.url) == before
 
 
+FOLLOWED = """
+ALTER TABLE issues ADD UNIQUE (id, status), ADD parent int, ADD parent_status varchar(20);
+CREATE TABLE child (id int PRIMARY KEY, issue int, "its status" varchar(20));
+ALTER TABLE {source} ADD CONSTRAINT "follows %s" FOREIGN KEY ({columns}) REFERENCES issues (id, status) {action};
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "action", "code"),
+    [
+        ("child", "", "referred-to"),
+        ("issues", "ON UPDATE RESTRICT", "referred-to"),
+        ("child", "ON UPDATE CASCADE", "cascade"),
+        ("child", "ON UPDATE SET NULL", "carried-on"),
+        ("child", "ON UPDATE SET DEFAULT", "carried-on"),
+        ("issues", "ON UPDATE CASCADE", "carried-on"),
+    ],
+)
+def test_a_foreign_key_to_an_assigned_column(
+    shell: Shell, connection: psycopg.Connection, source: str, action: str, code: str
+) -> None:
+    columns = 'issue, "its status"' if source == "child" else "parent, parent_status"
+    connection.execute(FOLLOWED.format(source=source, columns=columns, action=action))
+    blocked = code == "carried-on"
+    planned = plan_of(shell, "issues.hash", *LIVE, *RETIRE, status=1 if blocked else 0)
+    codes = {"referred-to", "cascade", "carried-on"}
+    (found,) = [each for each in planned["hazards"] if each["code"] in codes]  # type: ignore[attr-defined]
+    assert (found["code"], found["blocking"]) == (code, blocked)
+    assert found["text"].startswith(f"follows %s of {source}")
+    other = plan_of(shell, "issues.hash", *LIVE, "--assign", "hash=NULL")
+    assert not codes & {each["code"] for each in other["hazards"]}  # type: ignore[attr-defined]
+
+
+def test_too_many_columns_are_blocked(shell: Shell, connection: psycopg.Connection) -> None:
+    more = ", ".join(f"ADD c{number} int" for number in range(800))
+    connection.execute(f"ALTER TABLE issues {more}")
+    planned = plan_of(shell, "issues.hash", *LIVE, *RETIRE, status=1)
+    (found,) = [each for each in planned["hazards"] if each["blocking"]]  # type: ignore[attr-defined]
+    assert found["code"] == "too-many-columns"
+    assert "805 columns" in found["text"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [

@@ -279,3 +279,21 @@ def test_a_journal_that_another_role_has_made(tmp_path: Path, database: str, con
     finally:
         connection.execute(f"REASSIGN OWNED BY {role} TO postgres; DROP OWNED BY {role} CASCADE; DROP ROLE {role}")
         connection.execute("DROP SCHEMA IF EXISTS vaccine CASCADE")
+
+
+@pytest.mark.every_version
+@pytest.mark.parametrize(("source", "action"), [("child", "SET NULL"), ("child", "SET DEFAULT"), ("issues", "CASCADE")])
+def test_a_foreign_key_that_carries_the_assignment_on_is_refused(
+    tmp_path: Path, database: str, connection: psycopg.Connection, source: str, action: str
+) -> None:
+    connection.execute("ALTER TABLE issues ADD UNIQUE (id, status); CREATE TABLE child (id integer PRIMARY KEY)")
+    connection.execute(f"ALTER TABLE {source} ADD parent integer, ADD parent_status text")
+    connection.execute(
+        f"ALTER TABLE {source} ADD CONSTRAINT follows FOREIGN KEY (parent, parent_status)"
+        f" REFERENCES issues (id, status) ON UPDATE {action}"
+    )
+    message = refused(tmp_path, database)
+    assert f"the foreign key follows of {source} (ON UPDATE {action}) refers to status" in message
+    assert "nothing was changed" in message
+    refused(tmp_path / "other", database, policy={"assign": {"id": 1}})  # the primary key: refused for that
+    assert "follows" not in refused(tmp_path / "note", database, policy={"assign": {"note": "1"}, "max_rows": 0})

@@ -15,13 +15,13 @@ from .errors import DriftedError, PreflightError, RestoreError
 from .journal import already_resolved, has_journal
 from .key import Key, Policy, raw, value
 from .pace import hidden_replicas
-from .restorable import refuse_lost_columns, refuse_pruned
+from .restorable import carried_on, refuse_lost_columns, refuse_pruned
 from .restore import restorers
 from .retry import with_lock_retries
 from .rights import missing_on_journal, missing_rights
 from .run import Run
 from .states import index_state, try_out
-from .table import PARTITIONED, Table, read_table
+from .table import MOST_COLUMNS, PARTITIONED, Table, read_table
 from .work import Work, excess_digest, find, kept, live_key
 
 ORDINARY = "r"
@@ -30,7 +30,6 @@ INDEX_REFUSED = (
     "the unique index on {} is refused; this step changed nothing, and rows that were resolved before it are journalled"
 )
 DROP_REFUSED = "the downgrade of {} is refused; nothing was changed"
-MOST_COLUMNS = 800  # a join of two such rows stays under MaxTupleAttributeNumber (manual, appendix K)
 WIDE_BYTES = 2600  # a btree entry holds 2704 bytes, its header included (manual, section 64.1)
 
 SERVER = """
@@ -283,6 +282,7 @@ def _shape(run: Run, table: Table, key: Key, policy: Policy) -> list[str]:
             reasons.append(f"column {name} is in the primary key, by which rows are found again: assign another one")
     if not policy.assign:
         reasons.append("`assign` is empty, so nothing would retire a row")
+    reasons += carried_on(run.worker, table, list(policy.assign))
     reasons += [
         f"a primary key in `keep` has {len(row)} parts, the table's has {len(table.primary_key)}"
         for row in policy.keep

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import psycopg
+
 from .errors import RestoreError
 from .journal import has_journal
 from .key import Key
@@ -35,6 +39,30 @@ SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod),
                       AND (t.atttypid, t.atttypmod, t.attcollation) = (a.atttypid, a.atttypmod, a.attcollation))
  ORDER BY a.attnum
 """
+
+# SET NULL and SET DEFAULT never come back; a table that cascades to itself changes rows that have images of their own.
+CARRIED_ON = """
+SELECT f.conname::text, f.conrelid::pg_catalog.regclass::text,
+       CASE f.confupdtype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' ELSE 'SET DEFAULT' END,
+       (SELECT pg_catalog.string_agg(a.attname, ', ' ORDER BY a.attname) FROM pg_catalog.pg_attribute a
+         WHERE a.attrelid = f.confrelid AND a.attnum = ANY (f.confkey) AND a.attname = ANY (%(columns)s))
+  FROM pg_catalog.pg_constraint f
+ WHERE f.confrelid = %(table)s AND f.contype = 'f' AND f.conparentid = 0
+   AND (f.confupdtype IN ('n', 'd') OR f.confupdtype = 'c' AND f.conrelid = f.confrelid)
+   AND EXISTS (SELECT FROM pg_catalog.pg_attribute a
+                WHERE a.attrelid = f.confrelid AND a.attnum = ANY (f.confkey) AND a.attname = ANY (%(columns)s))
+ ORDER BY 2, 1
+"""
+
+
+def carried_on(connection: psycopg.Connection, table: Table, columns: Sequence[str]) -> list[str]:
+    """The reasons why an UPDATE of these columns would change rows that no journal keeps; none in most tables."""
+    found = connection.execute(CARRIED_ON, {"table": table.oid, "columns": list(columns)}).fetchall()
+    return [
+        f"the foreign key {name} of {source} (ON UPDATE {action}) refers to {referred}: resolving a row would change "
+        "rows there, of which the journal keeps nothing: assign another column, or make it ON UPDATE NO ACTION first"
+        for name, source, action, referred in found
+    ]
 
 
 def refuse_pruned(run: Run, key: Key, plan: str) -> None:

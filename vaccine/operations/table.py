@@ -10,6 +10,7 @@ from psycopg import sql
 from .key import Key
 
 PARTITIONED = "p"
+MOST_COLUMNS = 800  # a join of two such rows stays under MaxTupleAttributeNumber (manual, appendix K)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,14 @@ BLOCKING = {
         "the table has no primary key: a row could be neither named in the journal nor restored",
         "add a primary key first, or resolve the duplicates by hand and plan again",
     ),
+    "too-many-columns": (
+        "the table has {count} columns: a row is joined to its old image, and PostgreSQL joins 1664 columns",
+        "Vaccine takes tables of {most} columns at most; resolve the duplicates by hand and plan again",
+    ),
+    "carried-on": (
+        "{name} of {source} (ON UPDATE {action}) refers to {columns}: rows there would change, kept in no journal",
+        "choose another --assign, or make the foreign key ON UPDATE NO ACTION first",
+    ),
     "replica-identity": (
         "the table is published without a replica identity: UPDATE fails with 55000",
         "ALTER TABLE … REPLICA IDENTITY FULL, or add a primary key",
@@ -66,6 +74,14 @@ WARNING = {
     "collision": (
         "the unique index {index} reads an assigned column: resolving a row may collide there (23505)",
         "see those rows first; a collision stops the upgrade, and the batch it happens in is rolled back",
+    ),
+    "cascade": (
+        "{name} of {source} (ON UPDATE CASCADE) refers to {columns}: rows there follow a resolved row",
+        "nothing to do: on the way back they follow again; know that their triggers fire",
+    ),
+    "referred-to": (
+        "{name} of {source} refers to {columns}: resolving a row that is referred to fails (23503)",
+        "see those rows first; a failure stops the upgrade, and the batch it happens in is rolled back",
     ),
     "triggers": (
         "resolving a row is an UPDATE: it fires {triggers}",

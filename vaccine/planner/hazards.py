@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from vaccine.finding import Assignment
+from vaccine.operations.table import MOST_COLUMNS
 from vaccine.plan import Hazard
 from vaccine.planner.groups import Counted
 from vaccine.planner.hazard_texts import hazard
 from vaccine.planner.target import Target
+
+ACTIONS = {"c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,8 @@ def _impossible(of: Situation) -> Iterator[Hazard]:
         yield hazard("temporary")
     if not target.primary_key and of.counted.excess_rows:
         yield hazard("no-primary-key")
+    if len(target.columns) > MOST_COLUMNS and of.counted.excess_rows:
+        yield hazard("too-many-columns", count=len(target.columns), most=MOST_COLUMNS)
     if target.published and target.replica_identity in {"n", "d"} and not target.primary_key:
         yield hazard("replica-identity")
     if of.name_taken_by:
@@ -106,6 +111,19 @@ def _index(of: Situation) -> Iterator[Hazard]:
         for index in of.target.indexes:
             if index.is_unique and assigned & set(index.reads):
                 yield hazard("collision", index=index.name)
+        yield from _followers(of, assigned)
+
+
+def _followers(of: Situation, assigned: set[str]) -> Iterator[Hazard]:
+    for each in of.target.followers:
+        if columns := sorted(assigned & set(each.columns)):
+            told = {"name": each.name, "source": each.source, "columns": ", ".join(columns)}
+            if each.on_update in {"a", "r"}:
+                yield hazard("referred-to", **told)
+            elif each.on_update == "c" and not each.is_self:
+                yield hazard("cascade", **told)
+            else:
+                yield hazard("carried-on", **told, action=ACTIONS[each.on_update])
 
 
 def _rows(of: Situation) -> Iterator[Hazard]:

@@ -1,4 +1,4 @@
-"""The one table of a vaccination: shape, sizes and rights, read from the catalog in five queries."""
+"""The one table of a vaccination: shape, sizes and rights, read from the catalog in six queries."""
 
 from __future__ import annotations
 
@@ -52,6 +52,17 @@ class TargetTrigger:
 
 
 @dataclass(frozen=True)
+class Follower:
+    """A foreign key of `source` that refers to the table; `on_update` is confupdtype (manual, section 52.13)."""
+
+    name: str
+    source: str
+    on_update: str
+    is_self: bool
+    columns: list[str]
+
+
+@dataclass(frozen=True)
 class Target:
     """The table as it is now. Flags are those of pg_class (manual, section 52.11)."""
 
@@ -77,6 +88,7 @@ class Target:
     columns: tuple[TargetColumn, ...]
     indexes: tuple[TargetIndex, ...]
     triggers: tuple[TargetTrigger, ...]
+    followers: tuple[Follower, ...]
 
     @property
     def primary_key(self) -> tuple[str, ...]:
@@ -120,7 +132,10 @@ def read_target(connection: psycopg.Connection, schema: str, table: str) -> Targ
         columns = tuple(TargetColumn(**each) for each in cursor.execute(query("plan_columns"), oid))
         indexes = tuple(TargetIndex(**each) for each in cursor.execute(query("plan_indexes"), oid))
         triggers = tuple(TargetTrigger(**each) for each in cursor.execute(query("plan_triggers"), oid))
-    return Target(schema=schema, table=table, columns=columns, indexes=indexes, triggers=triggers, **row)
+        followers = tuple(Follower(**each) for each in cursor.execute(query("plan_followers"), oid))
+    return Target(
+        schema=schema, table=table, columns=columns, indexes=indexes, triggers=triggers, followers=followers, **row
+    )
 
 
 def refuse_unreadable(target: Target) -> None:
