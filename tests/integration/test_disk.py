@@ -34,13 +34,15 @@ def told(output: str) -> tuple[int, int, int]:
 
 
 @pytest.mark.every_version
+@pytest.mark.parametrize("to", ["resolved", {"sql": "'resolved'"}], ids=["shared images", "own images"])
 def test_what_is_announced_is_about_what_is_taken(
-    tmp_path: Path, database: str, connection: psycopg.Connection
+    tmp_path: Path, database: str, connection: psycopg.Connection, to: object
 ) -> None:
     for statement in ROWS.strip().split(";\n"):
         connection.execute(statement)
     made = make_environment(tmp_path, database)
-    write_revision(made, KEY, {**POLICY, "max_rows": 20000}, index="u", upgrade=BOTH)
+    policy = {**POLICY, "max_rows": 20000, "assign": {"status": to}}
+    write_revision(made, KEY, policy, index="u", upgrade=BOTH)
     output = made.alembic("upgrade", "head").stdout
     journal, index, wal = told(output)
     took = connection.execute(
@@ -90,7 +92,7 @@ def test_a_tablespace_of_the_role_is_named_and_refused_where_it_may_not_create(
 
 
 def test_a_bound_on_sorts_is_told_where_it_would_be_passed() -> None:
-    wanted = need(0, 0, 1_000_000, 32)
+    wanted = need(0, 0, 1_000_000, 32, 1)
     assert "temp_file_limit = 10 MB" in wanted.line(Space("x", usable=True, temporary=10 * 1024**2, memory=1024**2))
     assert "temp_file_limit" not in wanted.line(Space("x", usable=True, temporary=None, memory=1024**2))
     assert "temp_file_limit" not in wanted.line(Space("x", usable=True, temporary=10 * 1024**2, memory=1024**3))

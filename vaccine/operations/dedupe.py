@@ -170,7 +170,7 @@ class Resolver:
         worker, work = self.run.worker, self.work
         lock = row_lock(worker, work.table, tuple(work.policy.assign))
         parts = work, self.images, self.run.revision, lock
-        if shared := shared_columns(work.table, work.policy, shape):
+        if shared := shared_columns(work.table, work.policy.assign, shape):
             return SharedStatement(*parts, shared)
         late = shape.late or shape.cascades or shape.rules or (shape.fires and deferred_triggers(worker))
         return BatchStatement(*parts, late, shape.fires)

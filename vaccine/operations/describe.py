@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import psycopg
@@ -10,9 +11,9 @@ from psycopg import sql
 from .dedupe import Resolved, Resolver
 from .index import index_statement
 from .journal import META, Images
-from .key import Key, Policy
+from .key import Key, Policy, Value
 from .options import Options
-from .resolve_shared import shared_columns
+from .resolve_shared import images_per_row, shared_columns
 from .restore_batch import restore_statement as restore_sql
 from .run import Run
 from .shape import read_shape, row_lock
@@ -48,10 +49,17 @@ def restore_statement(connection: psycopg.Connection, key: Key, policy: Policy, 
     table = read_table(connection, key)
     assert table is not None
     images = Images("images_1", (table.free(META[0]), table.free(META[1]), table.free(META[2])), table)
-    columns, shared = tuple(policy.assign), shared_columns(table, policy, read_shape(connection, table))
+    columns, shared = tuple(policy.assign), shared_columns(table, policy.assign, read_shape(connection, table))
     lock, places = row_lock(connection, table, columns), (sql.Literal(1), sql.Literal(0), sql.Literal(rows))
     statement = restore_sql(images, columns, *places, shared=bool(shared), at=bool(shared), lock=lock)
     return Described("put the old values back", statement.as_string(connection))
+
+
+def journal_images(connection: psycopg.Connection, key: Key, assign: Mapping[str, Value]) -> int:
+    """How many images of a resolved row the journal takes."""
+    table = read_table(connection, key)
+    assert table is not None
+    return images_per_row(connection, table, assign)
 
 
 def build_statement(connection: psycopg.Connection, name: str, key: Key) -> Described:

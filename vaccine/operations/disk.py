@@ -6,20 +6,22 @@ its table (manual, section 23.6). Sorts that do not fit into memory are bounded 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import psycopg
 from psycopg import sql
 
-from .key import Key
+from .key import Key, Value
+from .resolve_shared import images_per_row
 from .table import Table
 
 ENTRY_OVERHEAD = 16  # bytes of an index entry beside its key: header, line pointer, alignment
 FILL = 0.9  # the default fillfactor of a B-tree
 PAGE = 8192
 ROW_HEADER = 28  # bytes of a row beside its values: header and line pointer
-ROW_OVERHEAD = 60  # bytes of a journal row beside the two images: header and our own columns
-WAL_PER_ROW = 4  # times a row's width: the journal's two images, the new row version, the index entries
+IMAGE_OVERHEAD = 30  # bytes of an image beside the row: header and our own columns
+WAL_PER_ROW = 2  # times a row's width: the new row version and the index entries; the images come on top
 UNKNOWN_WIDTH = 32  # of a key column without statistics, as the planner takes it
 
 SPACE = """
@@ -80,11 +82,14 @@ class Need:
         return told
 
 
-def need(rows: int, row_width: float, live_rows: int, key_width: float) -> Need:
-    """What `rows` rows to resolve, and an index over `live_rows` (0 for none), take. Widths in bytes, averages."""
-    journal = round(rows * (2 * row_width + ROW_OVERHEAD))
+def need(rows: int, row_width: float, live_rows: int, key_width: float, images: int) -> Need:
+    """What `rows` rows to resolve, and an index over `live_rows` (0 for none), take.
+
+    Widths in bytes, averages; `images` are those of one row.
+    """
+    journal = round(rows * images * (row_width + IMAGE_OVERHEAD))
     index = round(live_rows * (key_width + ENTRY_OVERHEAD) / FILL) + 2 * PAGE if live_rows else 0
-    wal = round(rows * row_width * WAL_PER_ROW) + index
+    wal = round(rows * row_width * (WAL_PER_ROW + images)) + index
     return Need(journal, index, wal, round(live_rows * (key_width + 2 * ENTRY_OVERHEAD)))
 
 
@@ -95,13 +100,16 @@ def read_space(connection: psycopg.Connection) -> Space:
     return Space(*row)
 
 
-def read_need(connection: psycopg.Connection, table: Table, key: Key, rows: int, *, index: bool) -> Need:
+def read_need(
+    connection: psycopg.Connection, table: Table, key: Key, assign: Mapping[str, Value], rows: int, *, index: bool
+) -> Need:
     """What this vaccination takes, from the catalog's statistics: no row is read."""
+    images = images_per_row(connection, table, assign)
     asked = {"table": table.oid, "columns": list(key.columns), "unknown": UNKNOWN_WIDTH}
     row = connection.execute(WIDTHS, asked).fetchone()
     assert row is not None
     live_rows, planned_width = _live_rows(connection, table, key)
-    return need(rows, max(row[0], planned_width + ROW_HEADER), max(live_rows, 1) if index else 0, row[1])
+    return need(rows, max(row[0], planned_width + ROW_HEADER), max(live_rows, 1) if index else 0, row[1], images)
 
 
 def size(count: float) -> str:

@@ -100,7 +100,8 @@ def before_resolve(
     if work.rows:
         _tell_of_hidden_replicas(run)
     if work.rows or missing:
-        run.say(read_need(run.worker, table, key, work.rows, index=missing).line(read_space(run.worker)))
+        need = read_need(run.worker, table, key, policy.assign, work.rows, index=missing)
+        run.say(need.line(read_space(run.worker)))
     if work.rows and missing and (blockers := who_would_block(run.worker, key)):
         run.say(f"after the dedupe the build would wait, as things stand, for: {named(blockers)}")
     return table, work

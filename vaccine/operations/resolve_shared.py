@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import psycopg
 from psycopg import sql
 
 from .batch_parts import AFTER, CHANGED, BatchParts
-from .key import Policy, names
-from .shape import Shape
+from .key import Value, names
+from .shape import Shape, read_shape
 from .table import Table
 from .work import live_key
 
@@ -100,7 +101,7 @@ class SharedStatement(BatchParts):
         return self.work.table.free("vaccine_at")
 
 
-def shared_columns(table: Table, policy: Policy, shape: Shape) -> tuple[str, ...]:
+def shared_columns(table: Table, assign: Mapping[str, Value], shape: Shape) -> tuple[str, ...]:
     """The columns that a batch sets to one value in all its rows, where nothing else can change in them; else none.
 
     The new images then follow from the old ones and the first row's new one. So it is with literals, as long as no
@@ -108,4 +109,9 @@ def shared_columns(table: Table, policy: Policy, shape: Shape) -> tuple[str, ...
     """
     if shape.meddles or any(column.generated for column in table.columns):
         return ()
-    return () if any(isinstance(to, Mapping) for to in policy.assign.values()) else tuple(policy.assign)
+    return () if any(isinstance(to, Mapping) for to in assign.values()) else tuple(assign)
+
+
+def images_per_row(connection: psycopg.Connection, table: Table, assign: Mapping[str, Value]) -> int:
+    """How many images a resolved row takes."""
+    return 1 if shared_columns(table, assign, read_shape(connection, table)) else 2

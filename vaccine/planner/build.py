@@ -10,6 +10,7 @@ from psycopg.rows import class_row
 
 from vaccine.errors import UsageError
 from vaccine.finding import Assignment, Finding
+from vaccine.operations import describe
 from vaccine.operations.blockers import holders_of
 from vaccine.operations.disk import read_space
 from vaccine.operations.key import Key
@@ -65,7 +66,9 @@ def build(connection: psycopg.Connection, finding: Finding, choices: Choices, gr
         up=(),
         down=(),
         hazards=hazards(situation),
-        estimate=estimate(target, counted, _sizes(connection, target, selection, finding), read_space(connection).name),
+        estimate=estimate(
+            target, counted, _sizes(connection, target, selection, finding, assign), read_space(connection).name
+        ),
         afterwards=(),
         fingerprint=fingerprint(target, counted),
     )
@@ -212,7 +215,9 @@ def _open_columns(connection: psycopg.Connection, target: Target, of: Selection)
     return tuple(found)
 
 
-def _sizes(connection: psycopg.Connection, target: Target, of: Selection, finding: Finding) -> Sizes:
+def _sizes(
+    connection: psycopg.Connection, target: Target, of: Selection, finding: Finding, assign: Assignment
+) -> Sizes:
     """Average widths from a thousand live rows; the number of live rows from the planner, not counted again."""
     widths = (sql.SQL("pg_catalog.pg_column_size(sample.{})").format(sql.Identifier(name)) for name in of.columns)
     statement = sql.SQL(
@@ -227,7 +232,8 @@ def _sizes(connection: psycopg.Connection, target: Target, of: Selection, findin
     assert row is not None
     rows = finding.rows if finding.rows is not None else max(round(target.rows_estimate), 0)
     live = row[2] if row[2] < 1000 else _planned_rows(connection, of, rows)
-    return Sizes(live, round(row[0]), round(row[1]))
+    key = Key(of.schema, of.table, of.columns, of.where)
+    return Sizes(live, round(row[0]), round(row[1]), describe.journal_images(connection, key, steps.values(assign)))
 
 
 def _planned_rows(connection: psycopg.Connection, of: Selection, at_most: int) -> int:

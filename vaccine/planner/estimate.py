@@ -16,11 +16,12 @@ BUILD_PASSES = 2  # a concurrent build reads the table twice (manual, CREATE IND
 
 @dataclass(frozen=True)
 class Sizes:
-    """What the sizes are reckoned from: live rows, and the average widths in bytes of a row and of a key."""
+    """What the sizes are reckoned from: live rows, the average widths in bytes of a row and of a key, images a row."""
 
     live_rows: int
     row_width: int
     key_width: int
+    images: int
 
 
 def estimate(target: Target, counted: Counted, sizes: Sizes, tablespace: str) -> Estimate:
@@ -28,7 +29,7 @@ def estimate(target: Target, counted: Counted, sizes: Sizes, tablespace: str) ->
     dedupe_ms = (
         round(counted.excess_rows / RESOLVED_PER_SECOND * 1000) + counted.search_ms if counted.excess_rows else 0
     )
-    bytes_of = need(counted.excess_rows, sizes.row_width, max(sizes.live_rows, 1), sizes.key_width)
+    bytes_of = need(counted.excess_rows, sizes.row_width, max(sizes.live_rows, 1), sizes.key_width, sizes.images)
     return Estimate(
         dedupe_ms=dedupe_ms,
         index_ms=max(BUILD_PASSES * counted.search_ms, 10),

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import psycopg
 
-from vaccine.finding import Expression
+from vaccine.finding import Assignment, Expression
 from vaccine.locks import LockMode
 from vaccine.operations import describe
-from vaccine.operations.key import Key, Policy
+from vaccine.operations.key import Key, Policy, Value
 from vaccine.plan import Statement, Step, Vaccination
 
 LOCKS = {
@@ -83,5 +83,9 @@ def _key(of: Vaccination) -> Key:
 
 
 def _policy(of: Vaccination) -> Policy:
-    assign = {name: {"sql": value.sql} if isinstance(value, Expression) else value for name, value in of.assign}
-    return Policy(of.survivor, assign, of.keep, of.max_rows, "")
+    return Policy(of.survivor, values(of.assign), of.keep, of.max_rows, "")
+
+
+def values(assign: Assignment) -> dict[str, Value]:
+    """The assignment as a revision spells it."""
+    return {name: {"sql": value.sql} if isinstance(value, Expression) else value for name, value in assign}
