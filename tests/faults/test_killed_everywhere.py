@@ -24,7 +24,10 @@ from vaccine.demo.server import FAST, Server, serve
 ALL = os.environ.get("VACCINE_FAULTS") == "all"
 STRIDE = 1 if ALL else 41
 UP, DOWN = ("upgrade", "head"), ("downgrade", "base")
-LASTING = re.compile(r"^\s*(CREATE UNIQUE INDEX CONC|DROP INDEX CONC|UPDATE ONLY|INSERT INTO vaccine\.journal)")
+LASTING = re.compile(
+    r"^\s*(CREATE UNIQUE INDEX CONC|DROP INDEX CONC|UPDATE ONLY|INSERT INTO vaccine\.journal"
+    r"|EXECUTE \"vaccine_(batch|restore))"
+)
 
 
 def url_through(story: Story, database: str, port: int) -> str:
