@@ -303,3 +303,18 @@ def test_a_table_that_is_rewritten_while_a_restore_runs_loses_nothing(run: Run) 
     assert False in ways[2:]
     after = run.worker.execute("SELECT * FROM jobs ORDER BY id").fetchall()
     assert after == [row for row in before if row[0] <= 290]
+
+
+def test_an_older_batch_that_a_killed_restore_has_left_rows_of_comes_after_newer_ones(run: Run) -> None:
+    before = run.worker.execute("SELECT * FROM jobs ORDER BY id").fetchall()
+    work = found(run)
+    resolve(run, KEY, POLICY, work.table, work)
+    older = "batch = (SELECT min(batch) + 1 FROM vaccine.journal)"
+    run.worker.execute(
+        "UPDATE vaccine.journal SET outcome = 'restoring', restore_cursor = row_count,"
+        f" skipped_rows = ARRAY(SELECT generate_series(1, row_count)) WHERE {older}"
+    )
+    done = restore(run, KEY, "p1", work.table)
+    assert (done.rows, done.kept) == (200, 0)
+    assert run.worker.execute("SELECT * FROM jobs ORDER BY id").fetchall() == before
+    assert run.worker.execute("SELECT DISTINCT outcome FROM vaccine.journal").fetchall() == [("restored",)]

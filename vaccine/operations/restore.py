@@ -240,7 +240,8 @@ class Restoring:
         """One statement a batch. A batch that leaves rows ends the stretch: a row may be in an older batch too."""
         first, room, parts = self.waiting[0], self.pace.rows, list[Part]()
         for restorer in self.waiting:
-            if room == 0 or (restorer.images, restorer.shared) != (first.images, first.shared):
+            alike = (restorer.images, restorer.shared) == (first.images, first.shared)
+            if not (room and restorer.ahead and alike):
                 break
             places = range(restorer.cursor + 1, restorer.cursor + min(room, restorer.ahead) + 1)
             left = self.prepared.execute(restorer.batch, restorer.cursor, places[-1])
