@@ -98,7 +98,7 @@ def test_run_again_after_any_statement(
     record_property("points", tried)
     print(f"{command[0]}, {how}: {reached} of {tried} points reached, {len(sent)} statements in all")
     assert wrong == []
-    assert reached >= tried - 2  # the last ones may not come: polls of a build are more or fewer
+    assert reached >= tried - 6  # the last ones may not come: batches and polls follow the clock
 
 
 KEEPS = {**FAST, "synchronous_commit": "on"}
