@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
+from .carried import CARRIED_ON
 from .connect import calling_revision
 from .journal import SAME_SHAPE, TABLES
 from .key import Key, Policy, raw, value
 from .options import Options
+from .restorable import KEYLESS
 from .restore_rows import NOT_SILENCEABLE
 
 if TYPE_CHECKING:
@@ -58,6 +60,7 @@ def resolve_duplicates(operations: Operations, key: Key, policy: Policy, options
         % {"schema": "v_schema", "table": "v_table", "primary_key": "v_pk", "oid": "v_oid"}
         + ";",
     )
+    body = body.replace("{carried_on}", CARRIED_ON.strip().format(table="v_oid", columns="v_assigned"))
     declared = {
         **_key(key),
         "v_revision text": calling_revision(),
@@ -66,6 +69,7 @@ def resolve_duplicates(operations: Operations, key: Key, policy: Policy, options
         "v_key_list text": text(key.column_list),
         "v_survivor text": ", ".join(f"{term}\n" for term in policy.survivor),
         "v_assign text": text(assign),
+        "v_assigned text[]": list(policy.assign),
         "v_keep text": keep,
         "v_max_rows bigint": None if options.drift == "accept" else policy.max_rows,
     }
@@ -82,6 +86,8 @@ def restore_duplicates(operations: Operations, key: Key, plan: str, options: Opt
     body = _file("restore.sql").replace(
         "{not_silenceable}", NOT_SILENCEABLE.strip() % {"table": "v_oid", "columns": "v_changed"}
     )
+    body = body.replace("{carried_on}", CARRIED_ON.strip().format(table="v_oid", columns="v_job.shared_columns"))
+    body = body.replace("{keyless}", KEYLESS.strip() % {"table": "v_oid", "images": "v_job.images"})
     declared = {**_key(key), "v_plan text": plan, "v_strict boolean": options.restore == "strict"}
     _script(
         operations,

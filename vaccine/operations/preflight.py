@@ -8,6 +8,7 @@ from contextlib import suppress
 import psycopg
 from psycopg import sql
 
+from . import carried
 from .blockers import Blocker, holders_of, named, who_would_block
 from .dedupe import check_rows
 from .disk import read_need, read_space
@@ -15,7 +16,7 @@ from .errors import DriftedError, PreflightError, RestoreError
 from .journal import already_resolved, has_journal
 from .key import Key, Policy, raw, value
 from .pace import hidden_replicas
-from .restorable import carried_on, refuse_lost_columns, refuse_pruned
+from .restorable import refuse_lost_columns, refuse_pruned, refuse_unsettable
 from .restore import restorers
 from .retry import with_lock_retries
 from .rights import missing_on_journal, missing_rights
@@ -171,6 +172,7 @@ def before_restore(run: Run, key: Key, plan: str) -> Table:
     _tell_of_hidden_replicas(run)
     refuse_pruned(run, key, plan)
     refuse_lost_columns(run, key, plan, table)
+    refuse_unsettable(run, key, plan, table)
     if run.options.restore == "strict":
         edited = [row for restorer in restorers(run, key, plan, table) for row in restorer.edited()]
         if edited:
@@ -283,7 +285,7 @@ def _shape(run: Run, table: Table, key: Key, policy: Policy) -> list[str]:
             reasons.append(f"column {name} is in the primary key, by which rows are found again: assign another one")
     if not policy.assign:
         reasons.append("`assign` is empty, so nothing would retire a row")
-    reasons += carried_on(run.worker, table, list(policy.assign))
+    reasons += carried.reasons(run.worker, table, list(policy.assign), "resolving a row")
     reasons += [
         f"a primary key in `keep` has {len(row)} parts, the table's has {len(table.primary_key)}"
         for row in policy.keep

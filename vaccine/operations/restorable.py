@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import psycopg
-
+from . import carried
 from .errors import RestoreError
 from .journal import has_journal
 from .key import Key
@@ -40,29 +37,26 @@ SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod),
  ORDER BY a.attnum
 """
 
-# SET NULL and SET DEFAULT never come back; a table that cascades to itself changes rows that have images of their own.
-CARRIED_ON = """
-SELECT f.conname::text, f.conrelid::pg_catalog.regclass::text,
-       CASE f.confupdtype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' ELSE 'SET DEFAULT' END,
-       (SELECT pg_catalog.string_agg(a.attname, ', ' ORDER BY a.attname) FROM pg_catalog.pg_attribute a
-         WHERE a.attrelid = f.confrelid AND a.attnum = ANY (f.confkey) AND a.attname = ANY (%(columns)s))
-  FROM pg_catalog.pg_constraint f
- WHERE f.confrelid = %(table)s AND f.contype = 'f' AND f.conparentid = 0
-   AND (f.confupdtype IN ('n', 'd') OR f.confupdtype = 'c' AND f.conrelid = f.confrelid)
-   AND EXISTS (SELECT FROM pg_catalog.pg_attribute a
-                WHERE a.attrelid = f.confrelid AND a.attnum = ANY (f.confkey) AND a.attname = ANY (%(columns)s))
- ORDER BY 2, 1
+# Rows are found again by the primary key that the table had then: no two rows may share that now.
+KEYLESS = """
+SELECT t.primary_key
+  FROM vaccine.image_tables t
+ WHERE t.images = %(images)s
+   AND NOT EXISTS (
+       SELECT FROM pg_catalog.pg_index i
+        WHERE i.indrelid = %(table)s AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+          AND NOT EXISTS (SELECT FROM pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
+                            JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+                           WHERE k.place <= i.indnkeyatts AND a.attname <> ALL (t.primary_key)))
 """
 
-
-def carried_on(connection: psycopg.Connection, table: Table, columns: Sequence[str]) -> list[str]:
-    """The reasons why an UPDATE of these columns would change rows that no journal keeps; none in most tables."""
-    found = connection.execute(CARRIED_ON, {"table": table.oid, "columns": list(columns)}).fetchall()
-    return [
-        f"the foreign key {name} of {source} (ON UPDATE {action}) refers to {referred}: resolving a row would change "
-        "rows there, of which the journal keeps nothing: assign another column, or make it ON UPDATE NO ACTION first"
-        for name, source, action, referred in found
-    ]
+SHARED = """
+SELECT DISTINCT c.name
+  FROM vaccine.journal j CROSS JOIN LATERAL pg_catalog.unnest(j.shared_columns) AS c (name)
+ WHERE j.plan = %s AND j.schema_name = %s AND j.table_name = %s AND j.key_columns = %s
+   AND j.predicate IS NOT DISTINCT FROM %s AND j.outcome IN ('resolved', 'restoring')
+ ORDER BY c.name
+"""
 
 
 def refuse_pruned(run: Run, key: Key, plan: str) -> None:
@@ -93,6 +87,7 @@ def refuse_lost_columns(run: Run, key: Key, plan: str, table: Table) -> None:
         return
     where = (plan, key.schema, key.table, list(key.columns), key.where)
     for (images,) in run.worker.execute(IMAGE_TABLES, where).fetchall():
+        _refuse_keyless(run, table, images)
         lost = run.worker.execute(LOST, {"table": table.oid, "images": images}).fetchall()
         if not lost:
             continue
@@ -105,4 +100,38 @@ def refuse_lost_columns(run: Run, key: Key, plan: str, table: Table) -> None:
             why=f"columns that the journal holds: {told}",
             fix=f"give the table those columns again (a renamed one: rename it back), or take what you need from "
             f"vaccine.{images} by hand",
+        )
+
+
+def refuse_unsettable(run: Run, key: Key, plan: str, table: Table) -> None:
+    """Refuse when a column that was set cannot be set back, or when setting it back would change rows elsewhere.
+
+    Raises:
+        RestoreError: it is so; no row was changed.
+    """
+    if not has_journal(run.worker):
+        return
+    where = (plan, key.schema, key.table, list(key.columns), key.where)
+    shared = [row[0] for row in run.worker.execute(SHARED, where).fetchall()]
+    fixed = [name for name in shared if name not in table.settable]
+    reasons = carried.reasons(run.worker, table, shared, "setting it back")
+    if fixed:
+        reasons.insert(0, f"{', '.join(fixed)} became GENERATED since, which no UPDATE may set: make it a plain column")
+    if reasons:
+        raise RestoreError(
+            f"{table.schema}.{table.name} has changed since, so that old values cannot be put back; no row was changed",
+            why="; ".join(reasons),
+            fix="then run the same command again",
+        )
+
+
+def _refuse_keyless(run: Run, table: Table, images: str) -> None:
+    found = run.worker.execute(KEYLESS, {"table": table.oid, "images": images}).fetchone()
+    if found:
+        columns = ", ".join(found[0])
+        raise RestoreError(
+            f"{table.schema}.{table.name} has changed since, so that old rows cannot be found; no row was changed",
+            why=f"the journal knows rows by ({columns}), and no valid unique index says that those are unique now",
+            fix=f"CREATE UNIQUE INDEX CONCURRENTLY … ON {table.schema}.{table.name} ({columns}), then run the same "
+            f"command again; or take what you need from vaccine.{images} by hand",
         )

@@ -246,8 +246,8 @@ class Restoring:
             places = range(restorer.cursor + 1, restorer.cursor + min(room, restorer.ahead) + 1)
             left = self.prepared.execute(restorer.batch, restorer.cursor, places[-1])
             parts.append((restorer, places, Piece(sorted(set(places) - set(left)), [], left, set())))
-            if len(left) * 2 > len(places):  # the table may have been rewritten: look how rows are found now
-                self.prepared.forget()
+            if len(left) * 2 > len(places):  # the table may have been rewritten
+                self.prepared.look_by_key()
             if left or restorer.skipped:
                 break
             room -= len(places)

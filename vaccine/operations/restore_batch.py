@@ -68,6 +68,8 @@ class Prepared:
     shape: Shape | None = None
     columns: Sequence[str] = ()
     name: sql.Identifier | None = None
+    at: bool = False
+    moved: bool = False
 
     def serves(self, images: Images, batch: int, shared: tuple[str, ...], shape: Shape) -> bool:
         """Whether the batch can go this way; prepares the statement where it does not stand yet."""
@@ -82,6 +84,12 @@ class Prepared:
         """Prepare the statement anew, next time: a try that got no lock may have prepared nothing."""
         self.images, self.shared, self.shape, self.columns = None, (), None, ()
 
+    def look_by_key(self) -> None:
+        """Find rows by their primary key from now on: most of a stretch did not lie where they were left."""
+        if self.at:
+            self.moved = True
+            self.forget()
+
     def _prepare(self, images: Images, batch: int, shared: tuple[str, ...]) -> None:
         columns = shared or _differing(self.run.worker, images, batch)
         if not columns or not set(columns) <= set(images.table.settable):
@@ -89,8 +97,8 @@ class Prepared:
         self.columns, self.name = columns, prepared_name("vaccine_restore")
         lock = row_lock(self.run.worker, images.table, columns)
         arguments = [raw(f"${number}") for number in (1, 2, 3)]
-        at = bool(shared) and _there_still(self.run.worker, images, batch)
-        statement = restore_statement(images, columns, *arguments, shared=bool(shared), at=at, lock=lock)
+        self.at = bool(shared) and not self.moved and _there_still(self.run.worker, images, batch)
+        statement = restore_statement(images, columns, *arguments, shared=bool(shared), at=self.at, lock=lock)
         self.run.worker.execute(sql.SQL("PREPARE {} (bigint, integer, integer) AS ").format(self.name) + statement)
 
     def execute(self, batch: int, after: int, last: int) -> list[int]:

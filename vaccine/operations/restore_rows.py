@@ -78,7 +78,7 @@ class RestoreRows:
         return piece
 
     def same(self, places: list[int]) -> tuple[list[int], list[str]]:
-        """Of these rows, those still as they were left; and the columns in which their two images differ."""
+        """Of these rows, those still as they were left; and the settable columns in which their two images differ."""
         settable = self.images.table.settable
         differs = [
             sql.SQL("bool_or(NOT pg_catalog.record_image_eq(ROW(b.{c}), ROW(a.{c})))").format(c=sql.Identifier(name))
@@ -140,8 +140,8 @@ class RestoreRows:
 
     def _change(self, same: list[int], changed: list[str]) -> set[str]:
         """Put the old values back. Returns the columns that a trigger stamped over them, past our means to prevent."""
-        if not changed:
-            return set()
+        if not changed:  # a column that differs may be one that no UPDATE may set
+            return self._stamped(same)
         worker = self.run.worker
         worker.execute(self.statement(same, changed))
         worker.execute("SET CONSTRAINTS ALL IMMEDIATE")

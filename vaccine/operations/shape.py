@@ -21,15 +21,19 @@ from .key import literals, prepared_name, raw
 from .table import DIGEST, Table
 from .transaction import last_row, leave_failed, message
 
+# 13 and 14 call the clone that a partition has of its parent's trigger internal; a foreign key's has a constraint.
+OURS = "(NOT g.tgisinternal OR g.tgparentid <> 0 AND g.tgconstraint = 0)"
+
+# Partitions may have triggers of their own: where there are some, any may fire, and late.
 # A foreign key that leads back shows as a trigger of the referenced table: no index finds it in pg_constraint.
 SHAPE = f"""
-SELECT coalesce({DIGEST}, ''), t.fires, t.late, t.cascades,
+SELECT coalesce({DIGEST}, ''), t.fires OR c.relkind = 'p', t.late OR c.relkind = 'p', t.cascades,
        EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_type = '2')
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  CROSS JOIN LATERAL (
-       SELECT coalesce(bool_or(NOT g.tgisinternal AND g.tgtype & 16 <> 0), FALSE),
-              coalesce(bool_or(NOT g.tgisinternal AND g.tgtype & 16 <> 0 AND g.tgtype & 2 = 0), FALSE),
+       SELECT coalesce(bool_or({OURS} AND g.tgtype & 16 <> 0), FALSE),
+              coalesce(bool_or({OURS} AND g.tgtype & 16 <> 0 AND g.tgtype & 2 = 0), FALSE),
               coalesce(bool_or(g.tgfoid IN ('pg_catalog."RI_FKey_cascade_upd"'::pg_catalog.regproc,
                                             'pg_catalog."RI_FKey_setnull_upd"'::pg_catalog.regproc,
                                             'pg_catalog."RI_FKey_setdefault_upd"'::pg_catalog.regproc)), FALSE)

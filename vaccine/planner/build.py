@@ -12,6 +12,7 @@ from vaccine.errors import UsageError
 from vaccine.finding import Assignment, Finding
 from vaccine.operations import describe
 from vaccine.operations.blockers import holders_of
+from vaccine.operations.carried import carried_on
 from vaccine.operations.disk import read_space
 from vaccine.operations.key import Key
 from vaccine.plan import Vaccination
@@ -160,6 +161,7 @@ def _situation(
         stamped=stamped_order(connection, target, selection.survivor) if counted.excess_rows else None,
         random=random_order(connection, target, selection) if counted.excess_rows else (),
         in_recovery=bool(recovery and recovery[0]),
+        carried=carried_on(connection, target.oid, [column for column, _ in assign]),
     )
 
 

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from vaccine.finding import Assignment
+from vaccine.operations.carried import CarriedOn
 from vaccine.operations.table import MOST_COLUMNS
 from vaccine.plan import Hazard
 from vaccine.planner.groups import Counted
 from vaccine.planner.hazard_texts import hazard
 from vaccine.planner.target import Target
-
-ACTIONS = {"c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,7 @@ class Situation:
     random: tuple[str, ...] = ()  # the columns of a survivor order that is chance
     prepared: tuple[tuple[str, str], ...] = ()  # prepared transactions on the table, and what ends each
     in_recovery: bool = False
+    carried: tuple[CarriedOn, ...] = ()  # foreign keys that carry the assignment on to rows that no journal keeps
 
 
 def hazards(of: Situation) -> tuple[Hazard, ...]:
@@ -64,7 +64,7 @@ def _impossible(of: Situation) -> Iterator[Hazard]:
         yield hazard("temporary")
     if not target.primary_key and of.counted.excess_rows:
         yield hazard("no-primary-key")
-    if len(target.columns) > MOST_COLUMNS and of.counted.excess_rows:
+    if len(target.columns) > MOST_COLUMNS:
         yield hazard("too-many-columns", count=len(target.columns), most=MOST_COLUMNS)
     if target.published and target.replica_identity in {"n", "d"} and not target.primary_key:
         yield hazard("replica-identity")
@@ -111,19 +111,19 @@ def _index(of: Situation) -> Iterator[Hazard]:
         for index in of.target.indexes:
             if index.is_unique and assigned & set(index.reads):
                 yield hazard("collision", index=index.name)
-        yield from _followers(of, assigned)
+    yield from _followers(of, assigned)
 
 
 def _followers(of: Situation, assigned: set[str]) -> Iterator[Hazard]:
+    for lost in of.carried:
+        yield hazard("carried-on", name=lost.name, source=lost.source, action=lost.action,
+                     columns=f"{lost.columns} of {lost.referred}")  # fmt: skip
+    carried = {(each.name, each.source) for each in of.carried}
     for each in of.target.followers:
-        if columns := sorted(assigned & set(each.columns)):
-            told = {"name": each.name, "source": each.source, "columns": ", ".join(columns)}
-            if each.on_update in {"a", "r"}:
-                yield hazard("referred-to", **told)
-            elif each.on_update == "c" and not each.is_self:
-                yield hazard("cascade", **told)
-            else:
-                yield hazard("carried-on", **told, action=ACTIONS[each.on_update])
+        columns = sorted(assigned & set(each.columns))
+        if columns and (each.name, each.source) not in carried:
+            code = "cascade" if each.on_update == "c" else "referred-to"
+            yield hazard(code, name=each.name, source=each.source, columns=", ".join(columns))
 
 
 def _rows(of: Situation) -> Iterator[Hazard]:

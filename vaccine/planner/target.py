@@ -58,7 +58,6 @@ class Follower:
     name: str
     source: str
     on_update: str
-    is_self: bool
     columns: list[str]
 
 

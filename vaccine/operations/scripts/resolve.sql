@@ -15,6 +15,7 @@
     v_column_list text;
     v_same text;
     v_kept text := 'FALSE';
+    v_carried text;
     v_started timestamptz := pg_catalog.clock_timestamp();
 BEGIN
     -- The table as it is now.
@@ -36,6 +37,13 @@ BEGIN
     END IF;
     IF pg_catalog.row_security_active(v_oid) THEN
         RAISE EXCEPTION 'vaccine: row-level security hides rows of %.% from this role; nothing was changed', v_schema, v_table;
+    END IF;
+    SELECT pg_catalog.string_agg(pg_catalog.format('%s of %s (ON UPDATE %s) refers to %s of %s', c.name, c.source, c.action, c.columns, c.referred), '; ')
+      INTO v_carried
+      FROM ({carried_on}) AS c (name, source, referred, action, columns);
+    IF v_carried IS NOT NULL THEN
+        RAISE EXCEPTION 'vaccine: foreign keys carry the assignment on to rows that no journal keeps: %; nothing was changed', v_carried
+            USING HINT = 'make them ON UPDATE NO ACTION first, or see to those rows by hand';
     END IF;
     SELECT pg_catalog.array_agg(a.attname::text ORDER BY a.attnum)
       INTO v_columns

@@ -7,6 +7,7 @@
     v_unedited text;
     v_same text;
     v_new text;
+    v_carried text;
     v_changed text[];
     v_stamped text[];
     v_places integer[];
@@ -59,6 +60,20 @@ BEGIN
           FROM pg_catalog.pg_attribute a
           JOIN pg_catalog.pg_attribute t ON t.attrelid = v_oid AND t.attname = a.attname AND t.attnum > 0 AND NOT t.attisdropped
          WHERE a.attrelid = pg_catalog.to_regclass('vaccine.' || v_job.images) AND a.attnum > 3 AND NOT a.attisdropped;
+        IF EXISTS ({keyless}) THEN
+            RAISE EXCEPTION 'vaccine: no valid unique index of %.% says any more that (%) are unique, by which the journal knows rows; nothing was changed', v_schema, v_table, pg_catalog.array_to_string(v_job.primary_key, ', ');
+        END IF;
+        IF NOT v_job.shared_columns <@ v_columns THEN
+            RAISE EXCEPTION 'vaccine: % of %.% became GENERATED since, which no UPDATE may set; nothing was changed', v_job.shared_columns, v_schema, v_table
+                USING HINT = 'make it a plain column again';
+        END IF;
+        SELECT pg_catalog.string_agg(pg_catalog.format('%s of %s (ON UPDATE %s) refers to %s of %s', c.name, c.source, c.action, c.columns, c.referred), '; ')
+          INTO v_carried
+          FROM ({carried_on}) AS c (name, source, referred, action, columns);
+        IF v_carried IS NOT NULL THEN
+            RAISE EXCEPTION 'vaccine: foreign keys carry old values on to rows that no journal keeps: %; nothing was changed', v_carried
+                USING HINT = 'make them ON UPDATE NO ACTION first, or see to those rows by hand';
+        END IF;
         SELECT pg_catalog.string_agg(pg_catalog.format('t.%1$I = b.%1$I', u.name), ' AND ' ORDER BY u.place) INTO v_same
           FROM pg_catalog.unnest(v_job.primary_key) WITH ORDINALITY AS u(name, place);
 
