@@ -8,7 +8,7 @@ SELECT t.tgname::text AS name,
   JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
   JOIN pg_catalog.pg_language l ON l.oid = p.prolang
  WHERE t.tgrelid = %(oid)s
-   AND NOT t.tgisinternal
+   AND (NOT t.tgisinternal OR t.tgparentid <> 0 AND t.tgconstraint = 0)
    AND t.tgenabled <> 'D'
    AND (t.tgtype & 1) <> 0
    AND (t.tgtype & 16) <> 0

@@ -5,5 +5,5 @@ SELECT t.tgname::text AS name,
        (t.tgtype & 16) <> 0 AS on_update
   FROM pg_catalog.pg_trigger t
  WHERE t.tgrelid = %(oid)s
-   AND NOT t.tgisinternal
+   AND (NOT t.tgisinternal OR t.tgparentid <> 0 AND t.tgconstraint = 0)
  ORDER BY t.tgname;
