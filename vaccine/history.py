@@ -25,7 +25,8 @@ SELECT batch, revision, plan, schema_name AS schema, table_name AS table, key_co
 """
 
 BATCH = """
-SELECT j.images, i.images IS NOT NULL, j.shared_columns
+SELECT j.images, i.images IS NOT NULL,
+       ARRAY(SELECT pg_catalog.jsonb_array_elements_text(pg_catalog.to_jsonb(j) -> 'shared_columns'))
   FROM vaccine.journal j LEFT JOIN vaccine.image_tables i USING (images)
  WHERE j.batch = %s
 """

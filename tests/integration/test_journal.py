@@ -10,8 +10,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.alembic_env import Environment, make_environment, write_revision
+from tests.integration.test_offline import psql, script_of
 from tests.integration.test_restore import KEY, POLICY, ROWS, TABLE
 from vaccine.cli.journal import command
+from vaccine.demo.server import Server
 
 
 @pytest.fixture
@@ -118,3 +120,30 @@ def test_a_foreign_table_of_that_name_is_left_alone(environment: Environment, co
     assert refused.returncode != 0
     assert "vaccine.journal is not Vaccine's" in refused.stdout + refused.stderr
     assert connection.execute(ROWS).fetchall() == before
+
+
+OLDER = "ALTER TABLE vaccine.journal DROP shared_columns, DROP left_at"
+
+
+@pytest.mark.every_version
+@pytest.mark.parametrize("way", ["online", "script"])
+def test_a_journal_of_an_older_build_is_restored_and_completed(
+    environment: Environment, connection: psycopg.Connection, server: Server, way: str
+) -> None:
+    first = connection.execute(ROWS).fetchall()
+    connection.execute("CREATE RULE nothing AS ON UPDATE TO issues DO ALSO SELECT 1")  # so that each row has its images
+    environment.alembic("upgrade", "head")
+    connection.execute(f"DROP RULE nothing ON issues; {OLDER}")
+    (batch,) = json.loads(journal(environment.url, "--format", "json").stdout)
+    shown = json.loads(journal(environment.url, "show", str(batch["batch"]), "--format", "json").stdout)
+    assert [row["after"] for row in shown] == ["resolved"] * 3
+    if way == "online":
+        environment.alembic("downgrade", "base")
+    else:
+        down = psql(server, environment.url, script_of(environment, "downgrade", "head:base"), "-v", "ON_ERROR_STOP=1")
+        assert down.returncode == 0, down.stderr
+    assert connection.execute(ROWS).fetchall() == first
+    connection.execute(OLDER)
+    environment.alembic("upgrade", "head")
+    last = "SELECT shared_columns FROM vaccine.journal ORDER BY batch DESC LIMIT 1"
+    assert connection.execute(last).fetchone() == (["status"],)

@@ -147,19 +147,42 @@ def test_a_strict_downgrade_that_is_refused_keeps_the_index(
     assert connection.execute(index).fetchall() == []
 
 
+REFERRED = """
+ALTER TABLE issues ADD CONSTRAINT twice UNIQUE (id, status);
+CREATE TABLE child (i int, s text, FOREIGN KEY (i, s) REFERENCES issues (id, status) ON UPDATE SET NULL)
+"""
+
+
+@pytest.mark.parametrize(
+    ("altered", "said", "back"),
+    [
+        (
+            "ALTER TABLE issues ALTER note TYPE text",
+            "note was json, now text",
+            "ALTER TABLE issues ALTER note TYPE json USING note::json",
+        ),
+        (REFERRED, "(ON UPDATE SET NULL) refers to status of issues", "DROP TABLE child"),
+        (
+            "ALTER TABLE issues DROP CONSTRAINT issues_pkey, ADD PRIMARY KEY (id, status)",
+            "the journal knows rows by (id)",
+            "CREATE UNIQUE INDEX ids ON issues (id)",
+        ),
+    ],
+    ids=["a type", "a foreign key", "a primary key"],
+)
 def test_a_downgrade_that_cannot_restore_keeps_the_index(
-    database: str, connection: psycopg.Connection, tmp_path: Path
+    database: str, connection: psycopg.Connection, tmp_path: Path, altered: str, said: str, back: str
 ) -> None:
     connection.execute(TABLE)
     environment = make_environment(tmp_path, database)
     write_revision(environment, KEY, POLICY, index="u")
     environment.alembic("upgrade", "head")
-    connection.execute("ALTER TABLE issues ALTER note TYPE text")
+    connection.execute(altered)
     refused = environment.alembic("downgrade", "base", check=False)
-    assert "note was json, now text" in refused.stdout + refused.stderr
+    assert said in refused.stdout + refused.stderr
     index = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('public.u')"
     assert connection.execute(index).fetchall() == [(True,)]
-    connection.execute("ALTER TABLE issues ALTER note TYPE json USING note::json")
+    connection.execute(back)
     assert "restored 3 rows" in environment.alembic("downgrade", "base").stdout
     assert connection.execute(index).fetchall() == []
 

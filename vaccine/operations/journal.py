@@ -69,6 +69,12 @@ CREATE TABLE vaccine.image_tables (
 COMMENT ON TABLE vaccine.image_tables IS 'Which table in this schema holds the images of rows of which table.';
 """
 
+# Journals of builds before the first release lack them.
+LATER = """
+ALTER TABLE vaccine.journal ADD COLUMN IF NOT EXISTS shared_columns text[] NOT NULL DEFAULT '{}',
+    ADD COLUMN IF NOT EXISTS left_at tid[]
+"""
+
 COLUMNS = {"batch", "plan", "schema_name", "table_name", "key_columns", "predicate", "images", "outcome"}
 
 # An image table serves when, behind its own columns, it has the very columns that the table has now.
@@ -192,9 +198,20 @@ def has_journal(connection: psycopg.Connection) -> bool:
     return columns is not None
 
 
+def complete_journal(connection: psycopg.Connection) -> None:
+    """Give an older journal the columns that it lacks."""
+    found = connection.execute(
+        "SELECT count(*) FROM pg_catalog.pg_attribute WHERE attrelid = pg_catalog.to_regclass('vaccine.journal')"
+        " AND attname IN ('shared_columns', 'left_at') AND NOT attisdropped"
+    ).fetchone()
+    if has_journal(connection) and found and found[0] < 2:
+        connection.execute(LATER)
+
+
 def ensure_journal(connection: psycopg.Connection) -> None:
     """Make the schema and the two tables where they are missing. Nobody but the owner may read them."""
     if has_journal(connection):
+        complete_journal(connection)
         return
     try:
         with connection.transaction():

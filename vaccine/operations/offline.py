@@ -14,7 +14,7 @@ from psycopg import sql
 
 from .carried import CARRIED_ON
 from .connect import calling_revision
-from .journal import SAME_SHAPE, TABLES
+from .journal import LATER, SAME_SHAPE, TABLES
 from .key import Key, Policy, raw, value
 from .options import Options
 from .restorable import KEYLESS
@@ -87,6 +87,7 @@ def restore_duplicates(operations: Operations, key: Key, plan: str, options: Opt
         "{not_silenceable}", NOT_SILENCEABLE.strip() % {"table": "v_oid", "columns": "v_changed"}
     )
     body = body.replace("{carried_on}", CARRIED_ON.strip().format(table="v_oid", columns="v_job.shared_columns"))
+    body = body.replace("{later}", LATER.strip())
     body = body.replace("{keyless}", KEYLESS.strip() % {"table": "v_oid", "images": "v_job.images"})
     declared = {**_key(key), "v_plan text": plan, "v_strict boolean": options.restore == "strict"}
     _script(

@@ -13,7 +13,7 @@ from .blockers import Blocker, holders_of, named, who_would_block
 from .dedupe import check_rows
 from .disk import read_need, read_space
 from .errors import DriftedError, PreflightError, RestoreError
-from .journal import already_resolved, has_journal
+from .journal import already_resolved, complete_journal, has_journal
 from .key import Key, Policy, raw, value
 from .pace import hidden_replicas
 from .restorable import refuse_lost_columns, refuse_pruned, refuse_unsettable
@@ -149,12 +149,14 @@ def before_drop(run: Run, key: Key) -> None:
         raise refusal(key, reasons, DROP_REFUSED)
     if not has_journal(run.worker):
         return
+    complete_journal(run.worker)
     where = key.schema, key.table, list(key.columns), key.where, run.revision
     for (plan,) in run.worker.execute(UNRESTORED_PLANS, where).fetchall():
         if run.options.restore == "strict":
             before_restore(run, key, plan)
         else:
             refuse_lost_columns(run, key, plan, table)
+            refuse_unsettable(run, key, plan, table)
 
 
 def before_restore(run: Run, key: Key, plan: str) -> Table:
@@ -169,6 +171,7 @@ def before_restore(run: Run, key: Key, plan: str) -> Table:
     reasons = _rights(run, table, key)
     if reasons:
         raise refusal(key, reasons)
+    complete_journal(run.worker)
     _tell_of_hidden_replicas(run)
     refuse_pruned(run, key, plan)
     refuse_lost_columns(run, key, plan, table)

@@ -19,6 +19,9 @@ BEGIN
     IF pg_catalog.to_regclass('vaccine.journal') IS NULL THEN
         RETURN;
     END IF;
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = 'vaccine.journal'::pg_catalog.regclass AND attname = 'shared_columns') THEN
+        {later};
+    END IF;
     SELECT CASE c.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END || pg_catalog.format('%I.%I', v_schema, v_table)
       INTO v_source
       FROM pg_catalog.pg_class c
