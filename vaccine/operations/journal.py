@@ -205,7 +205,9 @@ def complete_journal(connection: psycopg.Connection) -> None:
         " AND attname IN ('shared_columns', 'left_at') AND NOT attisdropped"
     ).fetchone()
     if has_journal(connection) and found and found[0] < 2:
-        connection.execute(LATER)
+        with connection.transaction():
+            connection.execute("SET LOCAL lock_timeout = '5s'")
+            connection.execute(LATER)
 
 
 def ensure_journal(connection: psycopg.Connection) -> None:
