@@ -13,7 +13,7 @@ from typing import Any
 
 import vaccine
 
-TEMPLATES = Path(vaccine.__file__).parent / "environment"
+TEMPLATES = Path(vaccine.__file__).parent / "revision" / "environment"
 
 # What most projects have: alembic's own generic template, in short.
 PLAIN_ENV = """

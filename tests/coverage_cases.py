@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import errors, sql
 
-from vaccine.audit import AuditSettings, audit_key
-from vaccine.finding import Priority
+from vaccine.audit.finding import Priority
+from vaccine.audit.run import AuditSettings, audit_key
 
 COLUMNS = (
     "id bigint generated always as identity primary key, tenant int, code text, email varchar(80), status varchar(20)"

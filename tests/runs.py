@@ -10,10 +10,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from vaccine.operations.index.states import index_statement
 from vaccine.operations.key import Key
 from vaccine.operations.options import Options
-from vaccine.operations.run import Run
-from vaccine.operations.states import index_statement
+from vaccine.operations.session.run import Run
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from tests.acceptance.test_exact_undo_property import KEY, POLICY, Drawn, _edit, _excess, _make, drawn
 from tests.acceptance.test_exact_undo_property import playground as playground  # noqa: PLC0414  the fixture
 from tests.images import image_rows
-from vaccine.operations.shape import Shape, Watch
+from vaccine.operations.rows.shape import Shape, Watch
 from vaccine.operations.table import Table
 
 EXAMPLES = int(os.environ.get("VACCINE_EXAMPLES", "25"))

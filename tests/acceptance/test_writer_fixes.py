@@ -22,8 +22,9 @@ from urllib.parse import parse_qsl, urlsplit
 import psycopg
 import pytest
 
-from vaccine.writers import KeySpec, scan
-from vaccine.writers.patch import patch
+from vaccine.writers import KeySpec
+from vaccine.writers.fix.patch import patch
+from vaccine.writers.scan import scan
 
 COPIES, KEYS = 8, 3
 KEY = KeySpec(

@@ -26,11 +26,11 @@ from sqlalchemy import Engine, create_engine, inspect
 
 from tests.benchmarks.bench_vaccination import line, median, note, spread
 from tests.conftest import known_servers
-from vaccine.audit import AuditSettings, run_audit
+from vaccine.audit.counts import KeyQuery, count_keys
+from vaccine.audit.run import AuditSettings, run_audit
+from vaccine.catalog.reader import Reader
+from vaccine.catalog.reflect import reflect
 from vaccine.demo.server import FAST, Server, serve
-from vaccine.evidence import KeyQuery, count_keys
-from vaccine.reader import Reader
-from vaccine.reflect import reflect
 
 TABLES = int(os.environ.get("VACCINE_BENCH_TABLES", "10000"))
 ROWS = int(os.environ.get("VACCINE_BENCH_ROWS", "5000000"))

@@ -19,10 +19,10 @@ from pathlib import Path
 
 import psycopg
 
+from vaccine.candidates import SHOWN_AT, candidate_keys
+from vaccine.catalog.reader import Reader
+from vaccine.catalog.reflect import reflect
 from vaccine.demo.server import Server, embedded_bindir, serve
-from vaccine.keys import SHOWN_AT, candidate_keys
-from vaccine.reader import Reader
-from vaccine.reflect import reflect
 
 
 def predict(server: Server, corpus: Path, facts: Path, mode: str, folder: Path) -> tuple[Path, Path]:

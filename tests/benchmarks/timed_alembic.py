@@ -18,7 +18,7 @@ from typing import Any
 from alembic import config
 
 from vaccine.operations import invoke
-from vaccine.operations.pace import Pace
+from vaccine.operations.rows.pace import Pace
 
 TIMED = ("resolve_duplicates", "create_unique_index", "drop_unique_index", "restore_duplicates", "resolve")
 

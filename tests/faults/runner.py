@@ -92,7 +92,7 @@ def _serve() -> None:
     import sqlalchemy.dialects.postgresql.psycopg  # noqa: F401
 
     import vaccine.connect
-    import vaccine.operations.index
+    import vaccine.operations.index.build
     import vaccine.operations.invoke  # noqa: F401
 
     for line in sys.stdin:

@@ -18,9 +18,9 @@ from tests.conftest import known_servers
 from tests.runs import INDEX, KEY, gate_objects, indexes, insert, make_table, running, snapshot
 from vaccine.demo.server import FAST, serve
 from vaccine.operations.errors import BlockedError
-from vaccine.operations.index import build_unique_index, drop_unique_index
+from vaccine.operations.index.build import build_unique_index, drop_unique_index
 from vaccine.operations.key import Key
-from vaccine.operations.run import Run
+from vaccine.operations.session.run import Run
 
 
 def build(run: Run, key: Key = KEY) -> None:

@@ -15,12 +15,12 @@ import pytest
 from psycopg import conninfo, sql
 
 from tests.standby import standby
-from vaccine.audit import Audit, AuditSettings, audit_key, run_audit
+from vaccine.audit.finding import Finding, Priority
+from vaccine.audit.lifecycle import Override
+from vaccine.audit.measure import Limits
+from vaccine.audit.run import Audit, AuditSettings, audit_key, run_audit
 from vaccine.demo.server import Server
 from vaccine.errors import PredicateError, UnknownKeyError
-from vaccine.finding import Finding, Priority
-from vaccine.lifecycle import Override
-from vaccine.measure import Limits
 
 
 def _issues(connection: psycopg.Connection, rows: int = 60) -> None:
@@ -85,7 +85,7 @@ def test_it_writes_nothing_and_locks_nothing_beyond_access_share(connection: psy
 
 
 def test_a_write_inside_a_block_is_refused_by_the_server(connection: psycopg.Connection) -> None:
-    from vaccine.reader import Reader
+    from vaccine.catalog.reader import Reader
 
     _issues(connection)
     reader = Reader(connection)
@@ -171,7 +171,7 @@ def test_large_and_huge_tables_take_the_cheap_way(
     connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch, rows: int
 ) -> None:
     monkeypatch.setattr(
-        "vaccine.audit.Limits", lambda **given: Limits(large_rows=400, huge_rows=3000, sample_rows=2000, **given)
+        "vaccine.audit.run.Limits", lambda **given: Limits(large_rows=400, huge_rows=3000, sample_rows=2000, **given)
     )
     _issues(connection, rows)
     connection.execute("ALTER TABLE issues ADD deleted_at timestamptz")

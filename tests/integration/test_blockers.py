@@ -8,11 +8,11 @@ import psycopg
 import pytest
 
 from tests.runs import INDEX, KEY, insert, make_table, running, snapshot
-from vaccine.operations.blockers import duration, holders_of, named, who_blocks, who_would_block
 from vaccine.operations.errors import BlockedError, LockTimeoutError
-from vaccine.operations.index import build_unique_index, index_statement
+from vaccine.operations.index.build import build_unique_index, index_statement
 from vaccine.operations.options import Options
-from vaccine.operations.retry import with_lock_retries
+from vaccine.operations.session.blockers import duration, holders_of, named, who_blocks, who_would_block
+from vaccine.operations.session.retry import with_lock_retries
 
 
 @pytest.fixture

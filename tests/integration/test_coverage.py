@@ -7,8 +7,8 @@ import pytest
 from psycopg import errors
 
 from tests.coverage_cases import COLUMNS, ROW, Case, check, insert
-from vaccine.audit import AuditSettings, audit_key
-from vaccine.finding import Priority
+from vaccine.audit.finding import Priority
+from vaccine.audit.run import AuditSettings, audit_key
 
 CODE = ("code",)
 TENANT = ("tenant", "code")

@@ -6,11 +6,11 @@ import psycopg
 import pytest
 
 from tests.coverage_cases import COLUMNS, ROW, Case, check, insert
-from vaccine.audit import AuditSettings, audit_key, run_audit
-from vaccine.finding import Priority
-from vaccine.lifecycle import Override
-from vaccine.reader import Reader
-from vaccine.reflect import reflect
+from vaccine.audit.finding import Priority
+from vaccine.audit.lifecycle import Override
+from vaccine.audit.run import AuditSettings, audit_key, run_audit
+from vaccine.catalog.reader import Reader
+from vaccine.catalog.reflect import reflect
 
 CODE = ("code",)
 UNIQUE = "CREATE UNIQUE INDEX i ON t (code) WHERE "

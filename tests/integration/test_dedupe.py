@@ -10,14 +10,14 @@ import psycopg
 import pytest
 
 from tests.images import image_rows
-from vaccine.operations.dedupe import Resolved, Resolver, resolve
 from vaccine.operations.errors import DriftedError, LockTimeoutError, VerifyError
-from vaccine.operations.journal import ensure_images, ensure_journal
 from vaccine.operations.key import Key, Policy
 from vaccine.operations.options import Options
-from vaccine.operations.run import Run
+from vaccine.operations.rows.find import find
+from vaccine.operations.rows.journal import ensure_images, ensure_journal
+from vaccine.operations.rows.resolve import Resolved, Resolver, resolve
+from vaccine.operations.session.run import Run
 from vaccine.operations.table import read_table
-from vaccine.operations.work import find
 
 KEY = Key("public", "jobs", ("code",), "state = 'open'")
 POLICY = Policy(("seen DESC",), {"state": "closed"}, (), 1000, "p1")

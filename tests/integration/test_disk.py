@@ -12,7 +12,7 @@ import pytest
 from tests.alembic_env import UPGRADE, make_environment, write_revision
 from tests.integration.test_restore import KEY, POLICY
 from vaccine.demo.server import Server
-from vaccine.operations.disk import Space, need, size
+from vaccine.operations.checks.disk import Space, need, size
 
 BOTH = UPGRADE.format(index="u").replace("**POLICY)", "**POLICY, index='u')", 1)
 UNITS = {"B": 1, "kB": 1024, "MB": 1024**2, "GB": 1024**3}

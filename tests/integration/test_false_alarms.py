@@ -5,8 +5,8 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from vaccine.audit import Audit, AuditSettings, run_audit
-from vaccine.finding import Priority
+from vaccine.audit.finding import Priority
+from vaccine.audit.run import Audit, AuditSettings, run_audit
 
 SHOP = """
 CREATE TABLE customers (id bigserial PRIMARY KEY, email text NOT NULL, name text, phone text, deleted_at timestamptz);

@@ -11,10 +11,10 @@ from psycopg import sql
 
 from tests.runs import INDEX, KEY, gate_objects, indexes, insert, make_table, resolve_by_hand, running
 from vaccine.operations.errors import LockTimeoutError
-from vaccine.operations.gate import put_up, take_down
-from vaccine.operations.index import build_unique_index, drop_unique_index
+from vaccine.operations.index.build import build_unique_index, drop_unique_index
+from vaccine.operations.index.gate import put_up, take_down
+from vaccine.operations.index.watch import Budget
 from vaccine.operations.key import Key
-from vaccine.operations.watch import Budget
 
 ONE, TWO, STATUS = map(sql.Identifier, (*KEY.columns, "stat'us"))
 

@@ -23,9 +23,15 @@ from tests.runs import (
     snapshot,
 )
 from vaccine.operations.errors import BuildError, DriftedError, PreflightError
-from vaccine.operations.index import build_unique_index, drop_unique_index, index_state, index_statement, same_meaning
+from vaccine.operations.index.build import (
+    build_unique_index,
+    drop_unique_index,
+    index_state,
+    index_statement,
+    same_meaning,
+)
+from vaccine.operations.index.states import is_leftover_of, leftovers
 from vaccine.operations.key import Key
-from vaccine.operations.states import is_leftover_of, leftovers
 
 
 @pytest.mark.every_version

@@ -11,8 +11,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from vaccine.audit import AuditSettings, audit_key
-from vaccine.finding import Expression
+from vaccine.audit.finding import Expression
+from vaccine.audit.run import AuditSettings, audit_key
 
 NOW = Expression("now()")
 HISTORY = "INSERT INTO t (code, {0}) SELECT 'c' || n, {1} FROM generate_series(1, 40) n;"

@@ -9,13 +9,13 @@ from psycopg import sql
 
 from tests.integration.test_dedupe import KEY, POLICY, live
 from tests.integration.test_dedupe import run as run  # noqa: PLC0414  the fixture
-from vaccine.operations.dedupe import resolve
+from vaccine.operations.checks.preflight import MOST_COLUMNS, before_resolve
 from vaccine.operations.errors import LockTimeoutError, OperationError, PreflightError, VerifyError
 from vaccine.operations.key import Key
-from vaccine.operations.pace import Throttle
-from vaccine.operations.preflight import MOST_COLUMNS, before_resolve
-from vaccine.operations.restore import restore
-from vaccine.operations.run import Run
+from vaccine.operations.rows.pace import Throttle
+from vaccine.operations.rows.resolve import resolve
+from vaccine.operations.rows.restore import restore
+from vaccine.operations.session.run import Run
 from vaccine.operations.table import Table, read_table
 
 ROWS = "SELECT * FROM jobs ORDER BY id"

@@ -15,9 +15,9 @@ from tests.integration.test_restore import KEY as ISSUES
 from tests.integration.test_restore import POLICY
 from tests.runs import KEY, indexes, make_table, running
 from vaccine.operations.errors import BuildError, BusyError
-from vaccine.operations.index import build_unique_index
+from vaccine.operations.index.build import build_unique_index
 from vaccine.operations.key import Key
-from vaccine.operations.mutex import lock_numbers, one_run
+from vaccine.operations.session.mutex import lock_numbers, one_run
 
 ELSEWHERE = Key(KEY.schema, "another", KEY.columns, None)
 

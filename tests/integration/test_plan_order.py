@@ -10,9 +10,9 @@ import psycopg
 import pytest
 
 from tests.commands import Shell
-from vaccine.planner.groups import Selection
-from vaccine.planner.order import Stamper, ordering_columns, random_order, stamped_order
-from vaccine.planner.target import read_target
+from vaccine.plan.groups import Selection
+from vaccine.plan.order import Stamper, ordering_columns, random_order, stamped_order
+from vaccine.plan.target import read_target
 
 TABLE = """
 CREATE TABLE issues (id int PRIMARY KEY, hash text, status text, "Seen at" timestamptz, note text);

@@ -18,7 +18,7 @@ import pytest
 
 from vaccine.demo.server import Server
 from vaccine.operations.errors import PreflightError
-from vaccine.operations.pooler import refuse_pooler
+from vaccine.operations.session.pooler import refuse_pooler
 
 PGBOUNCER = shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"
 

@@ -17,11 +17,11 @@ from tests.integration.test_restore import KEY, POLICY, TABLE
 from tests.runs import running
 from tests.standby import standby
 from vaccine.demo.server import Server, serve
-from vaccine.operations import pace
-from vaccine.operations.dedupe import resolve
 from vaccine.operations.errors import BlockedError
 from vaccine.operations.key import Key, Policy
-from vaccine.operations.pace import hidden_replicas, slowest_replica
+from vaccine.operations.rows import pace
+from vaccine.operations.rows.pace import hidden_replicas, slowest_replica
+from vaccine.operations.rows.resolve import resolve
 from vaccine.operations.table import read_table
 
 pytestmark = pytest.mark.xdist_group("replicas")  # one pair of servers for all

@@ -12,17 +12,17 @@ from psycopg import sql
 from tests.images import image_rows
 from tests.integration.test_dedupe import KEY, POLICY, live
 from tests.integration.test_dedupe import run as run  # noqa: PLC0414  the fixture
-from vaccine.operations.dedupe import Resolved, Resolver, batch_settings, resolve
 from vaccine.operations.errors import LockTimeoutError
-from vaccine.operations.journal import ensure_images, ensure_journal
 from vaccine.operations.key import Policy
-from vaccine.operations.resolve_batch import BatchStatement
-from vaccine.operations.resolve_shared import SharedStatement
-from vaccine.operations.restore import Restored, Restoring, restore, restorers
-from vaccine.operations.run import Run
-from vaccine.operations.shape import read_shape
+from vaccine.operations.rows.find import Work, find
+from vaccine.operations.rows.journal import ensure_images, ensure_journal
+from vaccine.operations.rows.resolve import Resolved, Resolver, batch_settings, resolve
+from vaccine.operations.rows.resolve_batch import BatchStatement
+from vaccine.operations.rows.resolve_shared import SharedStatement
+from vaccine.operations.rows.restore import Restored, Restoring, restore, restorers
+from vaccine.operations.rows.shape import read_shape
+from vaccine.operations.session.run import Run
 from vaccine.operations.table import read_table
-from vaccine.operations.work import Work, find
 
 NO_KEY = sql.SQL("FOR NO KEY UPDATE")
 OWN_IMAGES = replace(POLICY, assign={"state": {"sql": "'closed'"}})  # an expression: each row has its own new image

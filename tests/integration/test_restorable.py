@@ -14,11 +14,11 @@ from tests.integration.test_dedupe import KEY, POLICY
 from tests.integration.test_dedupe import run as run  # noqa: PLC0414  the fixture
 from tests.integration.test_offline import psql, script_of
 from vaccine.demo.server import Server
-from vaccine.operations.dedupe import resolve
+from vaccine.operations.checks.preflight import before_index, before_resolve, before_restore
 from vaccine.operations.errors import PreflightError, RestoreError
-from vaccine.operations.preflight import before_index, before_resolve, before_restore
-from vaccine.operations.restore import Restored, restore
-from vaccine.operations.run import Run
+from vaccine.operations.rows.resolve import resolve
+from vaccine.operations.rows.restore import Restored, restore
+from vaccine.operations.session.run import Run
 from vaccine.operations.table import read_table
 
 CHAIN = """

@@ -9,7 +9,7 @@ import pytest
 
 from vaccine.operations.errors import LockTimeoutError
 from vaccine.operations.options import Options
-from vaccine.operations.retry import LONGEST_PAUSE_S, pause, with_lock_retries
+from vaccine.operations.session.retry import LONGEST_PAUSE_S, pause, with_lock_retries
 
 
 def test_gives_up_with_the_holder_and_changes_nothing(database: str, connection: psycopg.Connection) -> None:

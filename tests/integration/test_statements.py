@@ -9,11 +9,11 @@ import pytest
 from psycopg import conninfo
 
 from tests.conftest import known_servers
-from vaccine.audit import Audit, AuditSettings, run_audit
+from vaccine.audit.hints.statements import LENGTH, MOST, read_statements
+from vaccine.audit.run import Audit, AuditSettings, run_audit
+from vaccine.catalog.reader import Reader
+from vaccine.catalog.reflect import reflect
 from vaccine.demo.server import FAST, Server, serve
-from vaccine.reader import Reader
-from vaccine.reflect import reflect
-from vaccine.statements import LENGTH, MOST, read_statements
 
 TABLE = "CREATE TABLE parcels (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, label text, shelf text, state text)"
 LOOKUP = "SELECT id FROM parcels WHERE label = %s AND state = %s LIMIT 1"

@@ -11,8 +11,8 @@ from psycopg import sql
 
 from tests.faults.test_blockers import wait_until
 from tests.runs import INDEX, KEY, indexes, leave_not_ready, leave_ready, make_table, running, snapshot
-from vaccine.operations.index import build_unique_index, index_state, index_statement
-from vaccine.operations.states import leftovers
+from vaccine.operations.index.build import build_unique_index, index_state, index_statement
+from vaccine.operations.index.states import leftovers
 
 OURS = sql.Identifier(KEY.schema, INDEX)
 THEIRS = sql.Identifier(KEY.schema, "theirs")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from vaccine.writers import KeySpec, scan
+from vaccine.writers import KeySpec
 from vaccine.writers.implies import implies
+from vaccine.writers.scan import scan
 
 CLAUSES = [
     None,

@@ -12,7 +12,7 @@ import vaccine
 from vaccine.cli import COMMANDS, cli
 from vaccine.errors import VaccineError
 from vaccine.operations.options import Options
-from vaccine.planner.hazard_texts import CODES
+from vaccine.plan.hazard_texts import CODES
 
 DOCS = Path(__file__).parents[2] / "docs"
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")

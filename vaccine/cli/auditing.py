@@ -14,8 +14,8 @@ import click
 from vaccine.cli.common import config_option, url_option
 
 if TYPE_CHECKING:
-    from vaccine.audit import Audit
-    from vaccine.workers import Progress
+    from vaccine.audit.run import Audit
+    from vaccine.audit.workers import Progress
 
 F = TypeVar("F", bound=Callable[..., Any])
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=True)
@@ -68,12 +68,12 @@ def audit_options(function: F) -> F:
 
 def run(options: dict[str, Any]) -> Audit:
     """Audit the database that the options name."""
-    from vaccine.audit import AuditSettings, run_audit
-    from vaccine.config import DEFAULT_SCHEMA, load
+    from vaccine.audit.config import DEFAULT_SCHEMA, load
+    from vaccine.audit.lifecycle import Override
+    from vaccine.audit.run import AuditSettings, run_audit
+    from vaccine.candidates import SHOWN_AT
     from vaccine.connect import connect, read_only, resolve_url
-    from vaccine.keys import SHOWN_AT
-    from vaccine.lifecycle import Override
-    from vaccine.planner.request import parse_key
+    from vaccine.plan.request import parse_key
 
     config = load(options["settings"])
     overrides = dict(config.lifecycle)

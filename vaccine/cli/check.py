@@ -34,9 +34,9 @@ def command(baseline: Path | None, write_baseline: bool, fail_on: str, **options
 
     Exit status: 0 nothing; 1 something, listed on stdout; 2 usage or configuration; 3 database.
     """
-    from vaccine.check import Baseline, baseline_text, problems, read_baseline, writer_problems
-    from vaccine.config import load
-    from vaccine.finding import Priority
+    from vaccine.audit.check import Baseline, baseline_text, problems, read_baseline, writer_problems
+    from vaccine.audit.config import load
+    from vaccine.audit.finding import Priority
     from vaccine.report.words import acceptance_lines
 
     path = baseline or load(options["settings"]).baseline
@@ -61,7 +61,7 @@ def _racing(folders: tuple[Path, ...]) -> tuple[SourceWriter, ...]:
     """The writers in source code that look first and insert then."""
     if not folders:
         return ()
-    from vaccine.writers import scan
     from vaccine.writers.check import racing
+    from vaccine.writers.scan import scan
 
     return racing(scan(folders))

@@ -32,7 +32,7 @@ def command(directory: Path) -> None:
         for source, target in FILES.items():
             path = directory / target
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(files("vaccine.environment").joinpath(source).read_bytes())
+            path.write_bytes(files("vaccine.revision.environment").joinpath(source).read_bytes())
             click.echo(str(path))
         (directory / "migrations/versions").mkdir(exist_ok=True)
     except OSError as error:

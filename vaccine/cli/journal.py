@@ -10,7 +10,7 @@ import click
 
 from vaccine.cli.common import console, say, url_option
 from vaccine.connect import connect, read_only, resolve_url
-from vaccine.history import Batch, Change, batches, changes, prunable, prune
+from vaccine.journal import Batch, Change, batches, changes, prunable, prune
 
 
 def format_option(function: Any) -> Any:

@@ -27,10 +27,10 @@ def command(
     Refuses when the database is no longer as the plan saw it. Writes files only; run them with
     `alembic upgrade head`. The paths of the files go to stdout.
     """
-    from vaccine import planfile
     from vaccine.connect import read_only, resolve_url
-    from vaccine.planner.fingerprint import refuse_drift
-    from vaccine.revision import Place, write_revisions
+    from vaccine.plan import file as planfile
+    from vaccine.plan.fingerprint import refuse_drift
+    from vaccine.revision.write import Place, write_revisions
 
     plan = planfile.load(plan_file)
     ini = alembic_ini or Path("alembic.ini")

@@ -46,8 +46,8 @@ def command(
 
     Without --key or --plan: all writers. Exit status: 0 none fails; 1 a writer fails or races; 2 usage.
     """
-    from vaccine.writers import scan
-    from vaccine.writers.specs import key_specs, plan_specs
+    from vaccine.plan.key_specs import key_specs, plan_specs
+    from vaccine.writers.scan import scan
 
     specs = [*key_specs(keys, where, index), *(plan_specs(plan_file) if plan_file else ())]
     found = scan(folders, keys=specs or None, everything=everything)
@@ -59,7 +59,7 @@ def command(
 
 
 def _show(found: SourceWriters, form: str, *, fixes: bool) -> None:
-    from vaccine.writers import report
+    from vaccine.report import writers as report
 
     if form == "table":
         console().print(report.table(found))
@@ -72,7 +72,7 @@ def _show(found: SourceWriters, form: str, *, fixes: bool) -> None:
 
 def _patch(found: SourceWriters, specs: list[KeySpec]) -> None:
     from vaccine.errors import UsageError
-    from vaccine.writers.patch import patch
+    from vaccine.writers.fix.patch import patch
 
     if not specs:
         raise UsageError(

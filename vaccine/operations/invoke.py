@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from .connect import calling, options_of, refuse_overtaken, run_of
-from .dedupe import Resolved, check_rows, resolve
+from .checks.preflight import before_drop, before_index, before_resolve, before_restore
 from .errors import BusyError, OperationError
+from .index.verify import verify_index, verify_restored
 from .key import Key, Policy
-from .mutex import LOST, lost, one_run
-from .preflight import before_drop, before_index, before_resolve, before_restore
-from .restore import restore
-from .run import Run
-from .standing import with_standing
-from .verify import verify_index, verify_restored
-from .work import find
+from .rows.find import find
+from .rows.resolve import Resolved, check_rows, resolve
+from .rows.restore import restore
+from .session.connect import calling, options_of, refuse_overtaken, run_of
+from .session.mutex import LOST, lost, one_run
+from .session.run import Run
+from .session.standing import with_standing
 
 if TYPE_CHECKING:
     from alembic.operations import Operations
@@ -30,7 +30,7 @@ def resolve_duplicates(
 ) -> None:
     """Preflight, then dedupe in batches."""
     if operations.migration_context.as_sql:
-        from .offline import resolve_duplicates as script  # noqa: PLC0415  a script needs no run time
+        from .script.write import resolve_duplicates as script  # noqa: PLC0415  a script needs no run time
 
         script(operations, key, policy, options_of(operations.migration_context))
         return
@@ -49,11 +49,11 @@ def resolve_duplicates(
 def create_unique_index(operations: Operations, name: str, key: Key, policy: Policy, gate: str) -> None:
     """Preflight, the build under traffic, verify."""
     if operations.migration_context.as_sql:
-        from .offline import create_unique_index as script  # noqa: PLC0415  a script needs no run time
+        from .script.write import create_unique_index as script  # noqa: PLC0415  a script needs no run time
 
         script(operations, name, key)
         return
-    from .index import build_unique_index  # noqa: PLC0415  the largest part, and only here
+    from .index.build import build_unique_index  # noqa: PLC0415  the largest part, and only here
 
     with _running(operations, key) as run:
         table = before_index(run, name, key, policy)
@@ -75,11 +75,11 @@ def create_unique_index(operations: Operations, name: str, key: Key, policy: Pol
 def drop_unique_index(operations: Operations, name: str, key: Key) -> None:
     """Preflight, then drop."""
     if operations.migration_context.as_sql:
-        from .offline import drop_unique_index as script  # noqa: PLC0415  a script needs no run time
+        from .script.write import drop_unique_index as script  # noqa: PLC0415  a script needs no run time
 
         script(operations, name, key)
         return
-    from .index import drop_unique_index as drop  # noqa: PLC0415  the largest part, and only here
+    from .index.build import drop_unique_index as drop  # noqa: PLC0415  the largest part, and only here
 
     with _running(operations, key) as run:
         before_drop(run, key)
@@ -89,7 +89,7 @@ def drop_unique_index(operations: Operations, name: str, key: Key) -> None:
 def restore_duplicates(operations: Operations, key: Key, plan: str) -> None:
     """Preflight, restore from the journal, verify."""
     if operations.migration_context.as_sql:
-        from .offline import restore_duplicates as script  # noqa: PLC0415  a script needs no run time
+        from .script.write import restore_duplicates as script  # noqa: PLC0415  a script needs no run time
 
         script(operations, key, plan, options_of(operations.migration_context))
         return

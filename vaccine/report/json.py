@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from vaccine import __version__
-from vaccine.audit import Audit
-from vaccine.finding import Expression, Finding, Lifecycle, Writer
+from vaccine.audit.finding import Expression, Finding, Lifecycle, Writer
+from vaccine.audit.run import Audit
 
 
 def render(audit: Audit) -> str:

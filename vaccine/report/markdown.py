@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from vaccine import __version__
-from vaccine.audit import Audit
-from vaccine.finding import Finding, Priority
+from vaccine.audit.finding import Finding, Priority
+from vaccine.audit.run import Audit
 from vaccine.report import words
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~])")

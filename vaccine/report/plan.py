@@ -7,8 +7,8 @@ import sys
 import textwrap
 from collections.abc import Iterator
 
-from vaccine.finding import Expression, Scalar
-from vaccine.plan import Group, Plan, Step, Vaccination
+from vaccine.audit.finding import Expression, Scalar
+from vaccine.plan.model import Group, Plan, Step, Vaccination
 
 INDENT = "  "
 

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from vaccine import __version__
-from vaccine.audit import Audit, key_text
-from vaccine.finding import Finding, Priority, Writer
+from vaccine.audit.finding import Finding, Priority, Writer
+from vaccine.audit.run import Audit, key_text
 from vaccine.report import words
 
 LEVEL = {Priority.HIGH: "error", Priority.MEDIUM: "warning", Priority.LOW: "note"}

@@ -11,8 +11,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from vaccine.audit import Audit
-from vaccine.finding import Finding, Priority
+from vaccine.audit.finding import Finding, Priority
+from vaccine.audit.run import Audit
 from vaccine.report import words
 
 STYLE = {

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from vaccine.audit import Audit, key_text
-from vaccine.finding import Finding, Priority, Writer
+from vaccine.audit.finding import Finding, Priority, Writer
+from vaccine.audit.run import Audit, key_text
 
 DEFECTS = (Priority.HIGH, Priority.MEDIUM, Priority.LOW)
 UNKNOWNS_SHOWN = 8

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from vaccine.writers.sql import bare, condition
+from vaccine.writers.scan.sql import bare, condition
 
 
 def implies(clause: str | None, index: str | None) -> bool:

@@ -6,8 +6,6 @@ import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from vaccine.finding import Writer
-
 CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -187,12 +185,6 @@ class SourceWriters:
     def of(self, key: KeySpec) -> tuple[SourceWriter, ...]:
         """The writers that were judged against `key`."""
         return tuple(writer for writer in self.writers if writer.key == key)
-
-    def by_table(self) -> tuple[tuple[str, Writer], ...]:
-        """(table, evidence) of every writer, the table as the code names it; see `evidence.by_table`."""
-        from vaccine.writers.evidence import by_table  # noqa: PLC0415  evidence imports this module
-
-        return tuple(by_table(self))
 
     @property
     def failing(self) -> tuple[SourceWriter, ...]:

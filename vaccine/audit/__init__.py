@@ -1,0 +1,1 @@
+"""Catalog → findings: which logical keys nothing guards, with evidence, ranked. Reads only."""

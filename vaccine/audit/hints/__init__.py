@@ -1,0 +1,1 @@
+"""What the database shows of how rows are looked up: statements, function bodies, statistics."""

@@ -1,0 +1,351 @@
+"""Which rows of a table are live, how a row is retired, and which row of a duplicate group stays. Pure.
+
+A lifecycle is taken from what the database itself says, the surest first: a unique index on the key, an
+index of a sibling table on the same key, a partial index of the table, columns whose name says what they
+hold (`is_current`, `deleted_at`), then the values of a status column.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+
+from vaccine.audit.finding import Expression, Lifecycle, Scalar
+from vaccine.catalog.model import Catalog, Column, Index, Table
+from vaccine.predicates import Condition, Predicate, literal, parse, quote, render
+
+STATUS = re.compile(r"(^|_)(status|state|stage|lifecycle|phase|lifecycle_status)$")
+LIVE_FLAG = re.compile(r"^(is_|row_)?(current|active|latest|live|enabled|valid|open|newest|most_recent)(_flag)?$")
+CURRENT_FLAG = re.compile(r"^(is_|row_)?(current|latest|newest|most_recent)(_flag)?$")
+_GONE = "deleted|archived|removed|obsolete|superseded|replaced|retired|discarded|trashed|destroyed"
+_OVER = (
+    "closed|resolved|ended|revoked|cancell?ed|deactivated|disabled|voided|withdrawn|invalidated|unpublished|expired|"
+    "inactive|unsubscribed|terminated|finished|completed|left|released|returned|checked_out|logged_out|suspended|"
+    "dismissed|merged|rejected|stopped"
+)
+DEAD_FLAG = re.compile(rf"^(is_|was_|has_been_)?({_GONE}|historical|{_OVER})(_flag)?$")
+ENDED_AT = re.compile(rf"^({_GONE}|{_OVER})_?(at|on|date|time|ts|timestamp)?$|^(date|time|ts)_({_GONE}|{_OVER})$")
+GONE = re.compile(rf"(^|_)({_GONE}|historical)(_|$)")
+VALID_TO = re.compile(
+    r"^(valid|effective|active|current)_?(to|until|till|end|thru|through)(_at|_date|_ts)?$|^end_?date$|^sys_end"
+)
+LIVE_VALUES = (
+    "open", "active", "current", "live", "published", "enabled", "pending", "new", "valid", "in_progress", "running",
+    "todo", "draft", "approved", "in_review", "queued", "scheduled", "started", "ready", "reopened", "acknowledged",
+)  # fmt: skip
+RETIRED_VALUES = (
+    "resolved", "closed", "superseded", "archived", "inactive", "obsolete", "retired", "deleted", "removed",
+    "duplicate", "merged", "cancelled", "canceled", "disabled", "expired", "revoked", "done", "completed", "complete",
+    "finished", "rejected", "dismissed", "deprecated", "discarded", "replaced", "historical", "ended", "invalid",
+    "withdrawn", "void", "voided", "fixed", "trashed", "failed",
+)  # fmt: skip
+RECENCY = (
+    "last_seen_at", "last_seen", "seen_at", "last_occurrence_at", "last_updated_at", "last_updated", "last_modified_at",
+    "last_modified", "updated_at", "date_updated", "updated_on", "updated", "modified_at", "date_modified",
+    "modified_on", "modified", "changed_at", "synced_at", "last_synced_at", "refreshed_at", "version",
+    "created_at", "date_created", "created_on", "created", "inserted_at", "creation_date", "recorded_at", "timestamp",
+)  # fmt: skip
+
+SIBLINGS = 20  # other tables that are looked at for a pattern
+
+Values = Mapping[str, Sequence[tuple[str, int]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """What a person says of a key: it wins over all that is inferred. None leaves a part to inference."""
+
+    predicate: str | None = None
+    assign: tuple[tuple[str, Scalar | Expression], ...] | None = None
+    survivor: tuple[str, ...] | None = None
+
+
+def lifecycle_columns(table: Table) -> tuple[str, ...]:
+    """Columns whose values say whether a row is live: the ones to count before `lifecycle` is asked."""
+    return tuple(column.name for column in table.columns if _form(column) in {"status", "live", "dead"})
+
+
+def lifecycle(
+    catalog: Catalog,
+    table: Table,
+    columns: tuple[str, ...],
+    *,
+    values: Values | None = None,
+    history: bool = False,
+    override: Override | None = None,
+    hint: str | None = None,
+    ignored: Collection[str] = (),
+) -> Lifecycle:
+    """The lifecycle of a table as one key needs it.
+
+    Args:
+        catalog: for the indexes of sibling tables and the application's choices.
+        table: the table of the key.
+        columns: the key.
+        values: the values of `lifecycle_columns` with their counts, where rows were read.
+        history: whether rows that are not live repeat the key, as a status alone cannot show.
+        override: what the user says.
+        hint: a predicate that the candidate brought along, used when nothing surer is found.
+        ignored: columns that the rows have shown to say nothing of who is live.
+    """
+    silent = {*columns, *ignored}
+    predicate, reasons = _predicate(catalog, table, columns, values or {}, silent, history=history, hint=hint)
+    if override and override.predicate is not None:
+        predicate, reasons = parse(override.predicate), ("the predicate was given by a person",)
+    assign, how = _assign(catalog, table, predicate, values or {})
+    if override and override.assign is not None:
+        assign, how = override.assign, ("how a row is retired was given by a person",)
+    survivor = (override and override.survivor) or survivor_order(table)
+    text = override.predicate if override and override.predicate is not None else render(predicate)
+    return Lifecycle(
+        predicate=text or None,
+        columns=tuple(dict.fromkeys(condition.column for condition in predicate if condition.column)),
+        assign=assign,
+        survivor=survivor,
+        reasons=(*reasons, *how),
+    )
+
+
+def may_say_nothing(table: Table, name: str) -> bool:
+    """Whether a column may say nothing of who is live: a `valid_to` may be a plan, a flag may be unused."""
+    form = _form(table.by_name[name]) if name in table.by_name else ""
+    return form in {"valid_to", "live"} or (form == "ended" and not GONE.search(name))
+
+
+def whole_predicate(table: Table, columns: Sequence[str], of: str | None) -> str | None:
+    """The predicate of the partial index: the lifecycle, and NOT NULL for each key column that may be NULL."""
+    conditions = list(parse(of))
+    known = {column.name for column in table.columns if column.not_null}
+    known |= {condition.column for condition in conditions if condition.kind in {"not null", "in", "true", "false"}}
+    conditions += [Condition("not null", name) for name in columns if name not in known]
+    return render(conditions)
+
+
+def survivor_order(table: Table) -> tuple[str, ...]:
+    """The ORDER BY that puts the row to keep first: seen last, then the highest primary key."""
+    order = []
+    for name in RECENCY:
+        column = table.by_name.get(name)
+        if column and column.category in {"D", "N"} and name not in table.primary_key:
+            order.append(f"{quote(name)} DESC NULLS LAST")
+            break
+    return (*order, *(f"{quote(name)} DESC" for name in table.primary_key))
+
+
+def _predicate(
+    catalog: Catalog,
+    table: Table,
+    columns: tuple[str, ...],
+    values: Values,
+    silent: Collection[str],
+    *,
+    history: bool,
+    hint: str | None,
+) -> tuple[Predicate, tuple[str, ...]]:
+    own = _from_unique_index(table, columns)
+    if own:
+        return own
+    sibling = _from_sibling(catalog, table, columns)
+    if sibling:
+        return sibling
+    named = _from_names(table, silent, history=history)
+    if named:
+        return named
+    if hint and not any(condition.column in silent for condition in parse(hint)):
+        return _without_key(parse(hint), columns), ("the predicate that the candidate key came with",)
+    plain = _from_plain_index(table, columns)
+    if plain and (history or _form(table.by_name[plain[0][0].column]) != "status"):
+        return plain
+    return _from_values(catalog, table, silent, values, history=history) or _for_history(plain, history=history)
+
+
+def named_predicate(table: Table, columns: Collection[str]) -> str | None:
+    """The predicate that the names of a table's columns alone give; `columns` are the key's own."""
+    found = _from_names(table, columns, history=False)
+    return render(found[0]) if found else None
+
+
+def _for_history(
+    found: tuple[Predicate, tuple[str, ...]] | None, *, history: bool
+) -> tuple[Predicate, tuple[str, ...]]:
+    """A partial index alone does not limit a key that no retired row repeats."""
+    return found if found and history else ((), ())
+
+
+def _from_unique_index(table: Table, columns: tuple[str, ...]) -> tuple[Predicate, tuple[str, ...]] | None:
+    for index in table.indexes:
+        if index.unique and index.predicate and set(index.columns) == set(columns):
+            found = _without_key(parse(index.predicate), columns)
+            return found, (f"index {index.name} of this table: {render(found) or 'all rows'}",)
+    return None
+
+
+def siblings(catalog: Catalog, table: Table, columns: tuple[str, ...]) -> tuple[tuple[Table, Index], ...]:
+    """Unique indexes of other tables on columns of the same names, the first few: the pattern to follow.
+
+    In a database with a schema for each tenant every table has thousands of them.
+    """
+    known = catalog.unique_by_columns.get(frozenset(columns), ())
+    others = (pair for pair in known if pair[0].oid != table.oid or pair[0].name != table.name)
+    return tuple(islice(others, SIBLINGS))
+
+
+def _from_sibling(catalog: Catalog, table: Table, columns: tuple[str, ...]) -> tuple[Predicate, tuple[str, ...]] | None:
+    for other, index in siblings(catalog, table, columns):
+        found = _without_key(parse(index.predicate), columns)
+        if found and all(condition.column in table.by_name for condition in found):
+            return found, (f"{other.schema}.{other.name} guards the same key so ({index.name}): {render(found)}",)
+    return None
+
+
+def _from_names(table: Table, silent: Collection[str], *, history: bool) -> tuple[Predicate, tuple[str, ...]] | None:
+    """Columns that say by their name which rows are history.
+
+    A soft deletion or a version flag always does. One that only says that something is over
+    (`closed_at`, `is_active`) does when rows that are not live repeat the key.
+    """
+    spoken = [(column, form) for column in table.columns if (form := _form(column)) and column.name not in silent]
+    for wanted in ("ended", "live", "dead", "valid_to") if spoken else ():
+        for column, form in spoken:
+            if form != wanted:
+                continue
+            sure = CURRENT_FLAG.match(column.name) or GONE.search(column.name) or form == "valid_to"
+            condition = _live_condition(column, form) if sure or (history and form != "live") else None
+            if condition:
+                return (condition,), (f"{column.name} says so by its name",)
+    return None
+
+
+def _live_condition(column: Column, form: str) -> Condition | None:
+    if form in {"ended", "valid_to"}:
+        if not column.not_null:
+            return Condition("null", column.name)
+        if column.default and "infinity" in column.default:
+            return Condition("in", column.name, ("'infinity'",))
+        return None
+    if form == "dead":
+        return Condition("false" if column.not_null else "not true", column.name)
+    return Condition("true", column.name)
+
+
+def _from_plain_index(table: Table, columns: tuple[str, ...]) -> tuple[Predicate, tuple[str, ...]] | None:
+    for index in table.indexes:
+        if not index.predicate:
+            continue
+        found = _without_key(parse(index.predicate), columns)
+        named = [condition.column in table.by_name and _form(table.by_name[condition.column]) for condition in found]
+        if found and all(named) and all(condition.kind != "sql" for condition in found):
+            return found, (f"index {index.name} of this table is for {render(found)}",)
+    return None
+
+
+def _from_values(
+    catalog: Catalog, table: Table, silent: Collection[str], values: Values, *, history: bool
+) -> tuple[Predicate, tuple[str, ...]] | None:
+    """What a status column says, when rows that are not live repeat the key: a value that nobody knows is live."""
+    if not history:
+        return None
+    for column in table.columns:
+        if column.name in silent:
+            continue
+        form = _form(column)
+        if form == "live" and column.category == "B":
+            return (Condition("true", column.name),), (f"{column.name} says so by its name",)
+        if form != "status":
+            continue
+        known = _known_values(catalog, table, column, values)
+        live = [value for value in known if _word(value) in LIVE_VALUES]
+        retired = [value for value in known if _word(value) in RETIRED_VALUES]
+        if retired and len(live) + len(retired) < len(known):
+            gone = Condition("not in", column.name, tuple(sorted(literal(value) for value in retired)))
+            return (gone,), (f"{column.name} has retired values ({', '.join(retired)}); all others are live",)
+        if live and retired:
+            chosen = Condition("in", column.name, tuple(sorted(literal(value) for value in live)))
+            return (chosen,), (f"{column.name} has live values ({', '.join(live)}) and retired ones",)
+    return None
+
+
+def _assign(
+    catalog: Catalog, table: Table, predicate: Predicate, values: Values
+) -> tuple[tuple[tuple[str, Scalar | Expression], ...], tuple[str, ...]]:
+    """The assignment after which a row no longer satisfies the predicate; empty when none is known."""
+    for condition in predicate:
+        column = table.by_name.get(condition.column)
+        if column is None or column.generated:
+            continue
+        found = _retire(catalog, table, column, condition, values)
+        if found is not None:
+            value, why = found
+            return ((column.name, value),), (why,)
+    return (), ()
+
+
+def _retire(
+    catalog: Catalog, table: Table, column: Column, condition: Condition, values: Values
+) -> tuple[Scalar | Expression, str] | None:
+    if condition.kind in {"true", "false", "not true"}:
+        return condition.kind != "true", f"a row is retired by {column.name} = {condition.kind != 'true'}".lower()
+    if condition.kind == "null" and column.category == "D":
+        return Expression("now()"), f"a row is retired by {column.name} = now()"
+    if condition.kind == "in" and condition.values == ("'infinity'",) and column.category == "D":
+        return Expression("now()"), f"a row is retired by {column.name} = now()"
+    if condition.kind in {"in", "not in"} and column.category in {"S", "E"}:
+        named = set(condition.values)
+        known = _known_values(catalog, table, column, values)
+        dead = [value for value in known if (literal(value) in named) == (condition.kind == "not in")]
+        ranked = sorted((RETIRED_VALUES.index(_word(value)), value) for value in dead if _word(value) in RETIRED_VALUES)
+        if ranked:
+            return ranked[0][1], f"a row is retired by {column.name} = {ranked[0][1]!r}, a value that the column has"
+    return None
+
+
+def _known_values(catalog: Catalog, table: Table, column: Column, values: Values) -> list[str]:
+    """The column's values: seen in rows, enum labels, the application's choices, a CHECK's list."""
+    seen = [value for value, _ in values.get(column.name, ())]
+    chosen = [
+        value
+        for choices in catalog.choices
+        if choices.table == table.name and choices.column == column.name
+        for value in choices.values
+    ]
+    checked = [
+        _unquoted(value)
+        for check in table.checks
+        if column.name in check.columns
+        for condition in parse(check.expression)
+        if condition.kind == "in" and condition.column == column.name
+        for value in condition.values
+    ]
+    return list(dict.fromkeys([*seen, *column.enum_labels, *chosen, *checked]))
+
+
+def _form(column: Column) -> str:
+    """What a column says of its row by name and type: status, live, dead, ended, valid_to, or nothing."""
+    return _form_of(column.name, column.category)
+
+
+@lru_cache(maxsize=8192)
+def _form_of(name: str, category: str) -> str:
+    if category in {"S", "E"}:
+        return "status" if STATUS.search(name) else ""
+    if category == "B":
+        return "live" if LIVE_FLAG.match(name) else "dead" if DEAD_FLAG.match(name) else ""
+    if category == "D":
+        return "ended" if ENDED_AT.match(name) else "valid_to" if VALID_TO.match(name) else ""
+    return ""
+
+
+def _without_key(predicate: Predicate, columns: Sequence[str]) -> Predicate:
+    """The predicate without the key's own IS NOT NULL."""
+    return tuple(c for c in predicate if not (c.kind == "not null" and c.column in columns))
+
+
+def _word(value: str) -> str:
+    return re.sub(r"[\s-]+", "_", value.strip().lower())
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1].replace("''", "'") if text.startswith("'") else text

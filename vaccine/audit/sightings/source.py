@@ -1,0 +1,26 @@
+"""Writers that source code shows, for the tables of a catalog."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from vaccine.audit.finding import Writer
+from vaccine.audit.sightings.evidence import by_table
+from vaccine.catalog.model import Catalog
+from vaccine.writers.scan import scan
+
+
+def source_writers(catalog: Catalog, folders: Sequence[Path]) -> Mapping[tuple[str, str], tuple[Writer, ...]]:
+    """The writers found in the folders, by (schema, table); a bare table name fits every schema that has it."""
+    places: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for table in catalog.tables:
+        places[table.name].append((table.schema, table.name))
+    found: dict[tuple[str, str], list[Writer]] = defaultdict(list)
+    for name, writer in by_table(scan(folders)):
+        schema, _, bare = name.rpartition(".")
+        for spot in places.get(bare, ()):
+            if schema in {"", spot[0]}:
+                found[spot].append(writer)
+    return {spot: tuple(writers) for spot, writers in found.items()}

@@ -1,0 +1,69 @@
+"""Reading a live database without harm: READ ONLY, in short transactions, every statement counted.
+
+Each block is one transaction (a savepoint where the caller has one open), so that the ACCESS SHARE
+locks of a long audit are let go after each table, and no snapshot is held between two statements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import tuple_row
+
+Parameters = Sequence[Any] | Mapping[str, Any] | None
+
+# SET TRANSACTION READ ONLY holds inside a savepoint too, until it ends (manual, SQL SET TRANSACTION).
+# row_security = off makes a query fail that a policy would silently filter (manual, section 5.9).
+BEGIN = "SET TRANSACTION READ ONLY"
+LIMITS = (
+    "SELECT pg_catalog.set_config('row_security', 'off', true), pg_catalog.set_config('lock_timeout', '2s', true),"
+    " pg_catalog.set_config('jit', 'off', true), pg_catalog.set_config('statement_timeout', %s, true)"
+)
+
+
+class Reader:
+    """A connection that only reads. `statements` counts all that was sent inside blocks.
+
+    Args:
+        connection: any psycopg connection; the caller keeps and closes it.
+    """
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self.connection = connection
+        self.statements = 0
+
+    @contextmanager
+    def block(self, timeout_ms: int = 0) -> Iterator[None]:
+        """One READ ONLY transaction; `timeout_ms` bounds each statement in it, 0 does not."""
+        with self.connection.transaction(force_rollback=True):
+            self.run(BEGIN)
+            self.rows(LIMITS, (str(max(0, timeout_ms)),))
+            yield
+
+    def rows(self, query: str | sql.SQL | sql.Composed, parameters: Parameters = None) -> list[tuple[Any, ...]]:
+        """All rows of one query, as tuples. Call it inside a block."""
+        self.statements += 1
+        text = query.encode() if isinstance(query, str) else query
+        with self.connection.cursor(row_factory=tuple_row) as cursor:
+            return cursor.execute(text, parameters).fetchall()
+
+    def run(self, statement: str) -> None:
+        """A statement that sets something for the block and returns nothing."""
+        self.statements += 1
+        self.connection.execute(statement.encode())
+
+    def row(self, query: str | sql.SQL | sql.Composed, parameters: Parameters = None) -> tuple[Any, ...]:
+        """The one row of a query that has one."""
+        return self.rows(query, parameters)[0]
+
+
+@cache
+def question(name: str) -> str:
+    """The text of vaccine/catalog/sql/NAME.sql."""
+    return resources.files("vaccine.catalog").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")

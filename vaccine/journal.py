@@ -1,0 +1,188 @@
+"""What the journal holds, read for people: batches, the rows of one, and the removal of images no longer needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import class_row
+
+from vaccine.errors import RefusedError, UsageError
+from vaccine.operations.rows.journal import NewImages
+
+PRESENT = "SELECT pg_catalog.to_regclass('vaccine.journal') IS NOT NULL"
+
+BATCHES = """
+SELECT batch, revision, plan, schema_name AS schema, table_name AS table, key_columns AS columns, predicate,
+       row_count AS rows, restored_count AS restored_rows, pg_catalog.cardinality(kept_rows) AS kept_rows,
+       stamped_columns, outcome, started_at, resolved_at, restored_at
+  FROM vaccine.journal
+ ORDER BY batch
+"""
+
+BATCH = """
+SELECT j.images, i.images IS NOT NULL,
+       ARRAY(SELECT pg_catalog.jsonb_array_elements_text(pg_catalog.to_jsonb(j) -> 'shared_columns'))
+  FROM vaccine.journal j LEFT JOIN vaccine.image_tables i USING (images)
+ WHERE j.batch = %s
+"""
+
+COLUMNS = """
+SELECT attnum, attname::text
+  FROM pg_catalog.pg_attribute
+ WHERE attrelid = pg_catalog.to_regclass('vaccine.' || %s) AND attnum > 0 AND NOT attisdropped
+ ORDER BY attnum
+"""
+
+PRUNABLE = """
+SELECT j.batch, j.images, j.outcome
+  FROM vaccine.journal j
+  JOIN vaccine.image_tables i USING (images)
+ WHERE (%(plan)s::text IS NULL AND j.outcome = 'restored' AND j.kept_rows = '{}' AND j.stamped_columns = '{}'
+        OR j.plan = %(plan)s)
+   AND j.outcome <> 'pruned' AND j.resolved_at < pg_catalog.now() - pg_catalog.make_interval(days => %(days)s)
+ ORDER BY j.batch
+"""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One transaction of a run, as `vaccine.journal` has it. Times are those of the server, with their zone."""
+
+    batch: int
+    revision: str
+    plan: str
+    schema: str
+    table: str
+    columns: list[str]
+    predicate: str | None
+    rows: int
+    restored_rows: int
+    kept_rows: int
+    stamped_columns: list[str]
+    outcome: str
+    started_at: datetime
+    resolved_at: datetime
+    restored_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Change:
+    """One column of one row that Vaccine changed; values as PostgreSQL prints them."""
+
+    primary_key: list[str]
+    survivor: list[str]
+    outcome: str
+    column: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True)
+class Prunable:
+    """What a prune would remove: batches, and how many of these would lose their undo."""
+
+    batches: list[int]
+    images: list[str]
+    losing_undo: int
+
+
+def batches(connection: psycopg.Connection) -> Iterator[Batch]:
+    """All batches, oldest first; none where there is no journal."""
+    row = connection.execute(PRESENT).fetchone()
+    if row is None or not row[0]:
+        return
+    with connection.cursor(row_factory=class_row(Batch)) as cursor:
+        yield from cursor.execute(BATCHES)
+
+
+def changes(connection: psycopg.Connection, batch: int, limit: int) -> Iterator[Change]:
+    """What changed in the first `limit` rows of a batch, column by column.
+
+    Raises:
+        UsageError: there is no such batch.
+        RefusedError: its images were pruned.
+    """
+    row = connection.execute(PRESENT).fetchone()
+    found = connection.execute(BATCH, (batch,)).fetchone() if row and row[0] else None
+    if found is None:
+        raise UsageError(f"the journal has no batch {batch}", fix="`vaccine journal` lists them")
+    images, held, shared = found
+    if not held:
+        raise RefusedError(f"the images of batch {batch} were pruned", why="the journal keeps only its counts and keys")
+    names = [name for _, name in connection.execute(COLUMNS, (images,)).fetchall()]
+    with connection.cursor(row_factory=class_row(Change)) as cursor:
+        yield from cursor.execute(_changes(images, names, shared, batch, limit))
+
+
+def prunable(connection: psycopg.Connection, plan: str | None, days: int) -> Prunable:
+    """The batches older than `days` whose images may go: of one plan; or, without one, all that are fully restored."""
+    row = connection.execute(PRESENT).fetchone()
+    if row is None or not row[0]:
+        return Prunable([], [], 0)
+    rows = connection.execute(PRUNABLE, {"plan": plan, "days": days}).fetchall()
+    losing = sum(outcome != "restored" for _, _, outcome in rows)
+    return Prunable([row[0] for row in rows], sorted({row[1] for row in rows}), losing)
+
+
+def prune(connection: psycopg.Connection, chosen: Prunable) -> None:
+    """Remove the images of these batches; image tables that are empty then are dropped. One transaction."""
+    with connection.transaction():
+        connection.execute("SET LOCAL lock_timeout = '5s'")
+        connection.execute(
+            "UPDATE vaccine.journal SET outcome = 'pruned' WHERE batch = ANY (%s) AND outcome <> 'restored'",
+            (chosen.batches,),
+        )
+        for images in chosen.images:
+            _prune_images(connection, images, chosen.batches)
+
+
+def _prune_images(connection: psycopg.Connection, images: str, batches: list[int]) -> None:
+    names = [name for _, name in connection.execute(COLUMNS, (images,)).fetchall()]
+    relation = sql.Identifier("vaccine", images)
+    connection.execute(
+        sql.SQL("DELETE FROM {} WHERE {} = ANY ({}::bigint[])").format(
+            relation, sql.Identifier(names[0]), sql.Literal(batches)
+        )
+    )
+    left = connection.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(relation)).fetchone()
+    if left and not left[0]:
+        connection.execute(sql.SQL("DROP TABLE {}").format(relation))
+        connection.execute("DELETE FROM vaccine.image_tables WHERE images = %s", (images,))
+
+
+def _changes(images: str, names: list[str], shared: list[str], batch: int, limit: int) -> sql.Composed:
+    meta, columns = names[:3], names[3:]
+    number, place, image = map(sql.Identifier, meta)
+    relation = sql.Identifier("vaccine", images)
+    values: list[Any] = [
+        sql.SQL("({name}, b.{c}::text, a.{c}::text, NOT pg_catalog.record_image_eq(ROW(b.{c}), ROW(a.{c})))").format(
+            name=sql.Literal(column), c=sql.Identifier(column)
+        )
+        for column in columns
+    ]
+    return sql.SQL(
+        "SELECT ARRAY(SELECT pg_catalog.jsonb_array_elements_text(j.primary_keys -> (b.{place} - 1))) AS primary_key,"
+        " ARRAY(SELECT pg_catalog.jsonb_array_elements_text(j.survivors -> (b.{place} - 1))) AS survivor,"
+        " CASE WHEN b.{place} = ANY (j.kept_rows) THEN 'kept its newer values'"
+        " WHEN b.{place} = ANY (j.skipped_rows) THEN 'resolved'"
+        " WHEN b.{place} <= j.restore_cursor THEN 'restored' ELSE 'resolved' END AS outcome,"
+        ' v.name AS "column", v.before, v.after'
+        " FROM vaccine.journal j JOIN {images} AS b ON b.{number} = j.batch AND b.{image} = 'before'"
+        " JOIN {new} AS a ON a.{number} = j.batch AND a.{place} = b.{place} AND a.{image} = 'after'"
+        " CROSS JOIN LATERAL (VALUES {values}) AS v (name, before, after, differs)"
+        " WHERE j.batch = {batch} AND v.differs AND b.{place} <= {limit} ORDER BY b.{place}, v.name"
+    ).format(
+        place=place,
+        number=number,
+        image=image,
+        images=relation,
+        new=NewImages(relation, meta, columns, shared, sql.Literal(batch)).source,
+        values=sql.SQL(", ").join(values),
+        batch=sql.Literal(batch),
+        limit=sql.Literal(limit),
+    )

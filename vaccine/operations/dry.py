@@ -1,0 +1,77 @@
+"""The statements that a run would send, composed by the very code that sends them: for the dry run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from .index.build import index_statement
+from .key import Key, Policy, Value
+from .options import Options
+from .rows.find import Work, find_statement
+from .rows.journal import META, Images
+from .rows.resolve import Resolved, Resolver
+from .rows.resolve_shared import images_per_row, shared_columns
+from .rows.restore_batch import restore_statement as restore_sql
+from .rows.shape import read_shape, row_lock
+from .session.run import Run
+from .table import read_table
+
+
+@dataclass(frozen=True)
+class Described:
+    """One statement: what it is for, and its SQL, ready to read."""
+
+    purpose: str
+    sql: str
+
+
+def dedupe_statements(connection: psycopg.Connection, key: Key, policy: Policy, rows: int) -> tuple[Described, ...]:
+    """Finding the groups, then one batch; `rows` is the number of excess rows. Reads the catalog only.
+
+    The image table's number is not known before the run, and stands as images_1; all rows stand as one batch.
+    """
+    table = read_table(connection, key)
+    assert table is not None
+    work = Work(table, key, policy, rows, 0)
+    images = Images("images_1", (table.free(META[0]), table.free(META[1]), table.free(META[2])), table)
+    resolver = Resolver(_dry(connection), work, images, Resolved())
+    found = [Described("find the duplicate groups, once", find_statement(work).as_string(connection))]
+    found += [Described(purpose, statement.as_string(connection)) for purpose, statement in resolver.statements(rows)]
+    return tuple(found)
+
+
+def restore_statement(connection: psycopg.Connection, key: Key, policy: Policy, rows: int) -> Described:
+    """Putting the old values of one batch back."""
+    table = read_table(connection, key)
+    assert table is not None
+    images = Images("images_1", (table.free(META[0]), table.free(META[1]), table.free(META[2])), table)
+    columns, shared = tuple(policy.assign), shared_columns(table, policy.assign, read_shape(connection, table))
+    lock, places = row_lock(connection, table, columns), (sql.Literal(1), sql.Literal(0), sql.Literal(rows))
+    statement = restore_sql(images, columns, *places, shared=bool(shared), at=bool(shared), lock=lock)
+    return Described("put the old values back", statement.as_string(connection))
+
+
+def journal_images(connection: psycopg.Connection, key: Key, assign: Mapping[str, Value]) -> int:
+    """How many images of a resolved row the journal takes."""
+    table = read_table(connection, key)
+    assert table is not None
+    return images_per_row(connection, table, assign)
+
+
+def build_statement(connection: psycopg.Connection, name: str, key: Key) -> Described:
+    """The index."""
+    return Described("build the index", index_statement(name, key).as_string(connection))
+
+
+def drop_statement(connection: psycopg.Connection, name: str, key: Key) -> Described:
+    """The way back of the index."""
+    statement = sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(sql.Identifier(key.schema, name))
+    return Described("drop the index", statement.as_string(connection))
+
+
+def _dry(connection: psycopg.Connection) -> Run:
+    return Run("", Options(), lambda: connection, connection)

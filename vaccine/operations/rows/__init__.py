@@ -1,0 +1,1 @@
+"""The rows: find the duplicates, resolve them, restore them, and the journal of both."""

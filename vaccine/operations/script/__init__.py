@@ -1,0 +1,1 @@
+"""`alembic … --sql`: the same statements as one script for psql."""

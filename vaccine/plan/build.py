@@ -1,0 +1,249 @@
+"""One finding and the DBA's choices → one Vaccination, with everything measured that can be measured read-only."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import class_row
+
+from vaccine.audit.finding import Assignment, Finding
+from vaccine.catalog.sql import query
+from vaccine.errors import UsageError
+from vaccine.operations import dry as describe
+from vaccine.operations.checks.carried import carried_on
+from vaccine.operations.checks.disk import read_space
+from vaccine.operations.key import Key
+from vaccine.operations.session.blockers import holders_of
+from vaccine.plan import afterwards, steps
+from vaccine.plan.estimate import Sizes, estimate
+from vaccine.plan.fingerprint import fingerprint
+from vaccine.plan.groups import Counted, Selection, count_groups, read_groups, stays_live, without_direction
+from vaccine.plan.hazards import Session, Situation, hazards
+from vaccine.plan.model import Vaccination
+from vaccine.plan.naming import index_name
+from vaccine.plan.order import random_order, stamped_order
+from vaccine.plan.request import Choices, refuse_bad_sql, refuse_unknown_columns
+from vaccine.plan.target import Target, name_taken, read_target, refuse_unreadable
+
+UNBOUNDED = {"text", "character varying", "bytea", "jsonb"}
+KINDS = {"r": "a table", "i": "an index", "S": "a sequence", "v": "a view", "m": "a materialized view", "p": "a table"}
+
+
+def build(connection: psycopg.Connection, finding: Finding, choices: Choices, groups_shown: int = 20) -> Vaccination:
+    """Plan one key, inside the connection's read-only transaction (see `fingerprint.fix_text_form`).
+
+    Raises:
+        UnknownKeyError, PredicateError, UsageError: the key or a choice does not fit the table.
+        PermissionDeniedError: the role may not read the table.
+    """
+    target = read_target(connection, finding.schema, finding.table)
+    refuse_unreadable(target)
+    selection, assign = _chosen(connection, target, finding, choices)
+    countable = bool(target.primary_key)
+    counted = count_groups(connection, selection) if countable else _count_without_key(connection, selection)
+    every_column = tuple(column.name for column in target.columns)
+    groups = read_groups(connection, selection, every_column, groups_shown) if countable and counted.groups else ()
+    name = choices.name or index_name(target.table, selection.columns, selection.where)
+    situation = _situation(connection, target, selection, name, counted=counted, assign=assign)
+    draft = Vaccination(
+        schema=target.schema,
+        table=target.table,
+        columns=selection.columns,
+        where=selection.where,
+        index_name=name,
+        survivor=selection.survivor,
+        assign=assign,
+        keep=selection.keep,
+        max_rows=counted.excess_rows if choices.max_rows is None else choices.max_rows,
+        gate=choices.gate,
+        primary_key=target.primary_key,
+        priority=str(finding.priority),
+        reasons=finding.reasons,
+        rows=finding.rows,
+        distinct=finding.distinct,
+        groups=groups,
+        up=(),
+        down=(),
+        hazards=hazards(situation),
+        estimate=estimate(
+            target, counted, _sizes(connection, target, selection, finding, assign), read_space(connection).name
+        ),
+        afterwards=(),
+        fingerprint=fingerprint(target, counted),
+    )
+    return replace(
+        draft,
+        up=steps.up(connection, draft),
+        down=steps.down(connection, draft),
+        afterwards=afterwards.describe(connection, draft),
+    )
+
+
+def _chosen(
+    connection: psycopg.Connection, target: Target, finding: Finding, choices: Choices
+) -> tuple[Selection, Assignment]:
+    """What the audit inferred, overridden by what the DBA chose, checked against the table."""
+    lifecycle = finding.lifecycle
+    where = finding.predicate if choices.where is None else choices.where or None
+    assign = choices.assign if choices.assign is not None else (lifecycle.assign if lifecycle else ())
+    survivor = choices.survivor or (lifecycle.survivor if lifecycle else ()) or ()
+    refuse_unknown_columns(target, [*finding.columns, *(name for name, _ in assign)])
+    survivor = _total_order(connection, target, survivor)
+    refuse_bad_sql(connection, target, where, survivor)
+    keep = choices.keep
+    if any(len(key) != len(target.primary_key) for key in keep):
+        raise UsageError("--keep does not fit the primary key", fix=f"give a value for {', '.join(target.primary_key)}")
+    selection = Selection(target.schema, target.table, finding.columns, where, target.primary_key, survivor, keep)
+    return selection, assign
+
+
+def _total_order(connection: psycopg.Connection, target: Target, survivor: tuple[str, ...]) -> tuple[str, ...]:
+    """The survivor order with the primary key behind it, newest first: the outcome must not hang on chance."""
+    quoted = [sql.Identifier(name).as_string(connection) for name in target.primary_key]
+    plain = [_plain(connection, name) for name in target.primary_key]
+    named = {without_direction(each) for each in survivor}
+    missing = [
+        f"{short} DESC" for short, long in zip(plain, quoted, strict=True) if short not in named and long not in named
+    ]
+    return (*survivor, *missing)
+
+
+def _plain(connection: psycopg.Connection, name: str) -> str:
+    """The name as quote_ident writes it: quoted only where it must be."""
+    row = connection.execute("SELECT pg_catalog.quote_ident(%s)", (name,)).fetchone()
+    assert row is not None
+    text: str = row[0]
+    return text
+
+
+def _count_without_key(connection: psycopg.Connection, of: Selection) -> Counted:
+    """Groups and excess rows of a table without a primary key: the rows cannot be named, only counted."""
+    statement = sql.SQL(
+        "SELECT count(*), coalesce(sum(rows - 1), 0)::bigint FROM"
+        " (SELECT count(*) AS rows FROM {} WHERE {} GROUP BY {} HAVING count(*) > 1) AS repeated"
+    ).format(sql.Identifier(of.schema, of.table), of.live, sql.SQL(", ").join(map(sql.Identifier, of.columns)))
+    row = connection.execute(statement).fetchone()
+    assert row is not None
+    return Counted(row[0], row[1], "0", 0)
+
+
+def _situation(
+    connection: psycopg.Connection,
+    target: Target,
+    selection: Selection,
+    name: str,
+    *,
+    counted: Counted,
+    assign: Assignment,
+) -> Situation:
+    taken = name_taken(connection, target.schema, name)
+    taken_by = None
+    if taken is not None:
+        taken_by = KINDS.get(taken["kind"], "a relation") + (f" of {taken['index_of']}" if taken["index_of"] else "")
+    with connection.cursor(row_factory=class_row(Session)) as cursor:
+        sessions = tuple(cursor.execute(query("plan_sessions"), {"oid": target.oid}))
+    recovery = connection.execute("SELECT pg_catalog.pg_is_in_recovery()").fetchone()
+    return Situation(
+        target=target,
+        columns=selection.columns,
+        where=selection.where,
+        assign=assign,
+        index_name=name,
+        name_taken_by=taken_by,
+        counted=counted,
+        stays_live=_stays_live(connection, selection, assign) if counted.excess_rows and assign else False,
+        wide_keys=_wide_keys(connection, target, selection),
+        open_columns=_open_columns(connection, target, selection),
+        sessions=sessions,
+        prepared=_prepared(connection, target),
+        stamped=stamped_order(connection, target, selection.survivor) if counted.excess_rows else None,
+        random=random_order(connection, target, selection) if counted.excess_rows else (),
+        in_recovery=bool(recovery and recovery[0]),
+        carried=carried_on(connection, target.oid, [column for column, _ in assign]),
+    )
+
+
+def _prepared(connection: psycopg.Connection, target: Target) -> tuple[tuple[str, str], ...]:
+    holders = holders_of(connection, Key(target.schema, target.table, (), None))
+    return tuple((str(each), each.remedy) for each in holders if each.kind == "prepared")
+
+
+def _stays_live(connection: psycopg.Connection, of: Selection, assign: Assignment) -> bool:
+    try:
+        with connection.transaction():
+            return stays_live(connection, of, assign)
+    except psycopg.Error as error:
+        names = ", ".join(name for name, _ in assign)
+        raise UsageError(
+            f"the assignment of {names} does not fit {of.schema}.{of.table}",
+            why=(error.diag.message_primary or str(error)).strip(),
+            fix="choose another value with --assign COLUMN=VALUE (an expression: --assign 'deleted_at=sql:now()')",
+        ) from None
+
+
+def _wide_keys(connection: psycopg.Connection, target: Target, of: Selection) -> int:
+    """Live rows whose key may not fit into an index entry; only columns without a short limit are looked at."""
+    unbounded = [
+        name for name in of.columns if target.by_name[name].type in {"text", "character varying", "bytea", "jsonb"}
+    ]
+    if not unbounded:
+        return 0
+    width = sql.SQL(" + ").join(
+        sql.SQL("pg_catalog.octet_length({}::text)").format(sql.Identifier(name)) for name in unbounded
+    )
+    statement = sql.SQL("SELECT count(*) FROM {} WHERE {} AND {} > 2600").format(
+        sql.Identifier(of.schema, of.table), of.live, width
+    )
+    row = connection.execute(statement).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _open_columns(connection: psycopg.Connection, target: Target, of: Selection) -> tuple[str, ...]:
+    """The nullable key columns of a composite key that have a NULL in some row that the predicate calls live."""
+    nullable = [name for name in of.columns if not target.by_name[name].not_null]
+    if len(of.columns) < 2 or not nullable:
+        return ()
+    where = sql.SQL(f"({of.where}\n)") if of.where else sql.SQL("TRUE")
+    found = []
+    for name in nullable:
+        statement = sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE {} AND {} IS NULL)").format(
+            sql.Identifier(of.schema, of.table), where, sql.Identifier(name)
+        )
+        row = connection.execute(statement).fetchone()
+        if row and row[0]:
+            found.append(name)
+    return tuple(found)
+
+
+def _sizes(
+    connection: psycopg.Connection, target: Target, of: Selection, finding: Finding, assign: Assignment
+) -> Sizes:
+    """Average widths from a thousand live rows; the number of live rows from the planner, not counted again."""
+    widths = (sql.SQL("pg_catalog.pg_column_size(sample.{})").format(sql.Identifier(name)) for name in of.columns)
+    statement = sql.SQL(
+        "SELECT coalesce(avg(pg_catalog.pg_column_size(sample.*)), 0)::float8, coalesce(avg({}), 0)::float8, count(*)"
+        " FROM (SELECT * FROM {} WHERE {} LIMIT 1000) AS sample"
+    ).format(
+        sql.SQL(" + ").join(widths),
+        sql.Identifier(of.schema, of.table),
+        of.live,
+    )
+    row = connection.execute(statement).fetchone()
+    assert row is not None
+    rows = finding.rows if finding.rows is not None else max(round(target.rows_estimate), 0)
+    live = row[2] if row[2] < 1000 else _planned_rows(connection, of, rows)
+    key = Key(of.schema, of.table, of.columns, of.where)
+    return Sizes(live, round(row[0]), round(row[1]), describe.journal_images(connection, key, steps.values(assign)))
+
+
+def _planned_rows(connection: psycopg.Connection, of: Selection, at_most: int) -> int:
+    """How many live rows the planner expects."""
+    statement = sql.SQL("EXPLAIN (FORMAT JSON) SELECT 1 FROM {} WHERE {}").format(
+        sql.Identifier(of.schema, of.table), of.live
+    )
+    row = connection.execute(statement).fetchone()
+    assert row is not None
+    expected: int = round(row[0][0]["Plan"]["Plan Rows"])
+    return min(expected, at_most) if at_most else expected

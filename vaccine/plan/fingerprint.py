@@ -1,0 +1,85 @@
+"""What the plan saw, and whether it is still so."""
+
+from __future__ import annotations
+
+import psycopg
+
+from vaccine.errors import DriftError, RefusedError
+from vaccine.operations.rows.find import TEXT_FORM
+from vaccine.plan.groups import Counted, Selection, count_groups
+from vaccine.plan.model import Fingerprint, Plan, Vaccination
+from vaccine.plan.target import Target, read_target
+
+
+def fix_text_form(connection: psycopg.Connection) -> None:
+    """Fix, for this transaction, the settings that the text form of a value hangs on."""
+    for statement in TEXT_FORM:
+        connection.execute(statement)
+
+
+def fingerprint(target: Target, counted: Counted) -> Fingerprint:
+    """The fingerprint of one table and its duplicate groups."""
+    return Fingerprint(target.shape(), counted.groups, counted.excess_rows, counted.rows_digest, counted.excess_digest)
+
+
+def selection_of(vaccination: Vaccination) -> Selection:
+    """The rows that a planned vaccination is about."""
+    return Selection(
+        vaccination.schema,
+        vaccination.table,
+        vaccination.columns,
+        vaccination.where,
+        vaccination.primary_key,
+        vaccination.survivor,
+        vaccination.keep,
+    )
+
+
+def refuse_drift(connection: psycopg.Connection, plan: Plan) -> None:
+    """Compare every vaccination of the plan with the database, inside the connection's transaction.
+
+    Raises:
+        RefusedError: the plan itself says that a vaccination is impossible, or is of another database.
+        DriftError: table, indexes, triggers or duplicate rows are no longer as planned.
+    """
+    fix_text_form(connection)
+    _refuse_blocked(plan)
+    if connection.info.dbname != plan.database:
+        raise RefusedError(
+            f"plan {plan.id} is for the database {plan.database}, this is {connection.info.dbname}",
+            fix="name the planned database with --url, or plan this one",
+        )
+    changes = [change for each in plan.vaccinations for change in _changes(connection, each)]
+    if changes:
+        raise DriftError(
+            f"the database is no longer as plan {plan.id} saw it; no revision was written",
+            why="; ".join(changes),
+            fix="plan again and look at what changed: vaccine plan -o plan.json",
+        )
+
+
+def _refuse_blocked(plan: Plan) -> None:
+    for each in plan.vaccinations:
+        if each.blocked:
+            raise RefusedError(
+                f"plan {plan.id} cannot become a revision: {each.schema}.{each.table} is blocked",
+                why="; ".join(f"{hazard.text} ({hazard.code})" for hazard in each.blocked),
+                fix="; ".join(hazard.fix for hazard in each.blocked),
+            )
+
+
+def _changes(connection: psycopg.Connection, planned: Vaccination) -> list[str]:
+    name = f"{planned.schema}.{planned.table}"
+    target = read_target(connection, planned.schema, planned.table)
+    if target.shape() != planned.fingerprint.shape:
+        return [f"columns, indexes or triggers of {name} changed"]
+    if not planned.primary_key:
+        return []
+    now = fingerprint(target, count_groups(connection, selection_of(planned)))
+    seen = planned.fingerprint
+    if (now.groups, now.excess_rows) != (seen.groups, seen.excess_rows):
+        then = f"{seen.groups} groups with {seen.excess_rows} excess rows"
+        return [f"{name} had {then}, now it has {now.groups} with {now.excess_rows}"]
+    if now.rows_digest != seen.rows_digest:
+        return [f"in {name} other rows are duplicates now, or another row of a group would survive"]
+    return []

@@ -1,0 +1,216 @@
+"""The duplicate groups of one key: who survives, who goes, and why. Sets and comparisons stay in PostgreSQL."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from vaccine.audit.finding import Assignment, Expression, Scalar
+from vaccine.plan.model import Group, Member
+
+DIRECTION = re.compile(r"\s+(?:ASC|DESC)?(?:\s*NULLS\s+(?:FIRST|LAST))?\s*$", re.IGNORECASE)
+MEMBERS_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which rows are live, by which columns they are the same, and in which order they survive.
+
+    `where` and `survivor` are SQL texts; `keep` are primary keys as text that survive before all others.
+    """
+
+    schema: str
+    table: str
+    columns: tuple[str, ...]
+    where: str | None
+    primary_key: tuple[str, ...]
+    survivor: tuple[str, ...]
+    keep: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def live(self) -> sql.Composable:
+        """The predicate, and every key column NOT NULL: NULLs are distinct to a unique index (manual, section 11.6)."""
+        conditions: list[sql.Composable] = [
+            sql.SQL("{} IS NOT NULL").format(sql.Identifier(name)) for name in self.columns
+        ]
+        if self.where:
+            conditions.insert(0, sql.SQL(f"({self.where}\n)"))
+        return sql.SQL(" AND ").join(conditions)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """All groups together; `search_ms` is how long PostgreSQL took to find them."""
+
+    groups: int
+    excess_rows: int
+    rows_digest: str
+    search_ms: int
+    excess_digest: str = "0"
+
+
+def count_groups(connection: psycopg.Connection, of: Selection) -> Counted:
+    """Count the groups and the excess rows, and digest which rows they are (order does not matter).
+
+    Needs DateStyle and the like fixed in the transaction: the digest is over primary keys as text.
+    """
+    identity = sql.SQL("ROW({})::text").format(_texts(of.primary_key, "ranked"))
+    statement = sql.SQL(
+        "SELECT count(*) FILTER (WHERE place = 1), count(*) FILTER (WHERE place > 1),"
+        " coalesce(sum(pg_catalog.hashtextextended({identity} || CASE place WHEN 1 THEN '+' ELSE '-' END, 0)), 0)::text"
+        ", coalesce(sum(pg_catalog.hashtextextended({identity} || '-', 0)) FILTER (WHERE place > 1), 0)::text"
+        " FROM ({ranked}) AS ranked"
+    ).format(identity=identity, ranked=_ranked(of))
+    start = time.monotonic()
+    row = connection.execute(statement).fetchone()
+    assert row is not None
+    return Counted(row[0], row[1], row[2], round((time.monotonic() - start) * 1000), row[3])
+
+
+def read_groups(
+    connection: psycopg.Connection, of: Selection, columns: tuple[str, ...], limit: int
+) -> tuple[Group, ...]:
+    """The largest `limit` groups, with at most ten rows of each; `columns` are compared for differences."""
+    statement = sql.SQL(
+        "SELECT chosen.number, place, ARRAY[{keys}]::text[], ARRAY[{primary_key}]::text[], ordering, image"
+        " FROM ({ranked}) AS ranked"
+        " JOIN (SELECT {key}, row_number() OVER (ORDER BY count(*) DESC, {key}) AS number"
+        "         FROM {table} WHERE {live} GROUP BY {key} HAVING count(*) > 1"
+        "        ORDER BY number LIMIT {limit}) AS chosen USING ({key})"
+        " WHERE place <= {members} ORDER BY chosen.number, place"
+    ).format(
+        keys=_texts(of.columns),
+        primary_key=_texts(of.primary_key, "ranked"),
+        key=_names(of.columns),
+        table=sql.Identifier(of.schema, of.table),
+        live=of.live,
+        ranked=_ranked(of, columns),
+        limit=limit,
+        members=MEMBERS_SHOWN,
+    )
+    found: dict[int, list[tuple[tuple[str, ...], Member, tuple[str | None, ...]]]] = {}
+    for number, _, key, primary_key, ordering, image in connection.execute(statement):
+        member = Member(tuple(primary_key), tuple(ordering))
+        found.setdefault(number, []).append((tuple(key), member, tuple(image)))
+    return tuple(_group(rows, of, columns) for rows in found.values())
+
+
+def stays_live(connection: psycopg.Connection, of: Selection, assign: Assignment) -> bool:
+    """Whether a live row would still be live after the assignment: then it retires nothing.
+
+    Raises:
+        psycopg.Error: a value does not fit its column.
+    """
+    names = [name for name, _ in assign]
+    others = sql.SQL(
+        "SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = {}::pg_catalog.regclass"
+        " AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> ALL ({}::text[]) ORDER BY a.attnum"
+    ).format(sql.Literal(sql.Identifier(of.schema, of.table).as_string(connection)), names)
+    kept = tuple(row[0] for row in connection.execute(others))
+    types = dict(_types(connection, of, names))
+    assigned = [
+        sql.SQL("({})::{} AS {}").format(_value(value), sql.SQL(types[name]), sql.Identifier(name))
+        for name, value in assign
+    ]
+    statement = sql.SQL(
+        "SELECT EXISTS (SELECT FROM (SELECT {columns} FROM {table} WHERE {live} LIMIT 1000) AS retired WHERE {live})"
+    ).format(
+        columns=sql.SQL(", ").join([*map(sql.Identifier, kept), *assigned]),
+        table=sql.Identifier(of.schema, of.table),
+        live=of.live,
+    )
+    row = connection.execute(statement).fetchone()
+    return bool(row and row[0])
+
+
+def without_direction(expression: str) -> str:
+    """The expression of an ORDER BY item, its ASC, DESC and NULLS left out."""
+    return DIRECTION.sub("", f"{expression} ").strip()
+
+
+def _types(connection: psycopg.Connection, of: Selection, names: list[str]) -> list[tuple[str, str]]:
+    statement = (
+        "SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod) FROM pg_catalog.pg_attribute a"
+        " WHERE a.attrelid = %s::pg_catalog.regclass AND a.attname = ANY (%s)"
+    )
+    table = sql.Identifier(of.schema, of.table).as_string(connection)
+    return [(name, kind) for name, kind in connection.execute(statement, (table, names))]
+
+
+def _ranked(of: Selection, image: tuple[str, ...] = ()) -> sql.Composed:
+    """Each row of a duplicate group with its place in it: 1 is the survivor."""
+    return sql.SQL(
+        "SELECT {key}, {primary_key}, row_number() OVER (PARTITION BY {key} ORDER BY {kept}{survivor}) AS place,"
+        " ARRAY[{ordering}]::text[] AS ordering, ARRAY[{image}]::text[] AS image"
+        " FROM (SELECT * FROM {table} WHERE {live}) AS live"
+        " JOIN (SELECT {key} FROM {table} WHERE {live} GROUP BY {key} HAVING count(*) > 1) AS repeated USING ({key})"
+    ).format(
+        key=_names(of.columns),
+        primary_key=sql.SQL(", ").join(
+            sql.SQL("{} AS {}").format(sql.Identifier(name), sql.Identifier(name)) for name in _others(of)
+        )
+        if _others(of)
+        else sql.SQL("NULL"),
+        kept=_kept(of),
+        survivor=sql.SQL(", ").join(map(sql.SQL, of.survivor)),
+        ordering=sql.SQL(", ").join(sql.SQL(f"({without_direction(each)})::text") for each in of.survivor),
+        image=_texts(image),
+        table=sql.Identifier(of.schema, of.table),
+        live=of.live,
+    )
+
+
+def _others(of: Selection) -> tuple[str, ...]:
+    return tuple(name for name in of.primary_key if name not in of.columns)
+
+
+def _kept(of: Selection) -> sql.Composable:
+    if not of.keep:
+        return sql.SQL("")
+    rows = sql.SQL(", ").join(sql.SQL("ROW({})").format(sql.SQL(", ").join(map(sql.Literal, key))) for key in of.keep)
+    return sql.SQL("CASE WHEN ROW({}) IN ({}) THEN 0 ELSE 1 END, ").format(_texts(of.primary_key), rows)
+
+
+def _names(columns: tuple[str, ...]) -> sql.Composable:
+    return sql.SQL(", ").join(map(sql.Identifier, columns))
+
+
+def _texts(columns: tuple[str, ...], alias: str | None = None) -> sql.Composable:
+    qualified = (sql.Identifier(alias, name) if alias else sql.Identifier(name) for name in columns)
+    return sql.SQL(", ").join(sql.SQL("{}::text").format(each) for each in qualified)
+
+
+def _value(of: Scalar | Expression) -> sql.Composable:
+    return sql.SQL(of.sql) if isinstance(of, Expression) else sql.Literal(of)
+
+
+def _group(
+    rows: list[tuple[tuple[str, ...], Member, tuple[str | None, ...]]], of: Selection, columns: tuple[str, ...]
+) -> Group:
+    key, survivor, _ = rows[0]
+    images = [image for _, _, image in rows]
+    differs = tuple(name for place, name in enumerate(columns) if len({image[place] for image in images}) > 1)
+    return Group(
+        key=key,
+        survivor=survivor,
+        excess=tuple(member for _, member, _ in rows[1:]),
+        reason=_reason(survivor, rows[1][1], of),
+        differs=tuple(name for name in differs if name not in of.primary_key),
+    )
+
+
+def _reason(survivor: Member, next_best: Member, of: Selection) -> str:
+    if survivor.primary_key in of.keep:
+        return "kept by hand"
+    for expression, ours, theirs in zip(of.survivor, survivor.order, next_best.order, strict=True):
+        if ours != theirs:
+            return f"{expression}: {_shown(ours)} comes before {_shown(theirs)}"
+    return "the rows are equal in the survivor order"
+
+
+def _shown(text: str | None) -> str:
+    return "NULL" if text is None else text

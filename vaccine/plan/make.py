@@ -1,0 +1,102 @@
+"""From a connection to a Plan: the audit's HIGH findings, or the keys that were named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+
+from vaccine import __version__
+from vaccine.audit.finding import Finding, Priority
+from vaccine.audit.run import AuditSettings, audit_key, run_audit
+from vaccine.plan.build import build
+from vaccine.plan.file import with_id
+from vaccine.plan.fingerprint import fix_text_form
+from vaccine.plan.hazard_texts import hazard
+from vaccine.plan.model import Plan, Vaccination
+from vaccine.plan.request import Choices, KeyName, locate, refuse_bad_sql, refuse_unknown_columns
+from vaccine.plan.target import read_target, refuse_unreadable
+
+
+def make_plan(
+    connection: psycopg.Connection,
+    keys: Sequence[KeyName],
+    choices: Choices,
+    groups_shown: int = 20,
+    source: Sequence[Path] = (),
+) -> Plan:
+    """The plan for the keys named, or for all that the audit ranks HIGH. Reads only.
+
+    Raises:
+        VaccineError: a key or a choice does not fit the database.
+    """
+    fix_text_form(connection)
+    notes: list[str] = []
+    settings = AuditSettings(source=tuple(source))
+    if keys:
+        findings = [_named(connection, key, choices, settings, notes) for key in keys]
+    else:
+        findings = [each for each in run_audit(connection, settings).findings if each.priority is Priority.HIGH]
+        if not findings:
+            notes.append("The audit ranks no key HIGH. To plan another: vaccine plan TABLE.COLUMN")
+    wanted = [each for each in findings if each is not None]
+    vaccinations = tuple(build(connection, each, choices, groups_shown) for each in wanted)
+    if source and vaccinations:
+        vaccinations = _with_failing_writers(vaccinations, source)
+    role = connection.execute("SELECT current_user::text").fetchone()
+    draft = Plan(
+        id="",
+        made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+        vaccine_version=__version__,
+        server_version=connection.info.parameter_status("server_version") or "",
+        database=connection.info.dbname,
+        role=role[0] if role else "",
+        vaccinations=vaccinations,
+        notes=tuple(notes),
+    )
+    return with_id(draft)
+
+
+def _with_failing_writers(vaccinations: tuple[Vaccination, ...], source: Sequence[Path]) -> tuple[Vaccination, ...]:
+    """Each vaccination with a hazard for every writer in the source code that its very index would make fail.
+
+    Raises:
+        UsageError: the extra `writers` is not installed, or a folder does not exist.
+    """
+    from vaccine.audit.sightings.evidence import failing_on_the_day  # noqa: PLC0415  an extra
+    from vaccine.writers import KeySpec  # noqa: PLC0415  an extra
+    from vaccine.writers.scan import scan  # noqa: PLC0415  an extra
+
+    keys = [KeySpec(each.schema, each.table, each.columns, each.where, each.index_name) for each in vaccinations]
+    found = scan(source, keys=keys)
+    folder = " ".join(map(str, source))
+    told = []
+    for each, key in zip(vaccinations, keys, strict=True):
+        failing = (
+            hazard(
+                "writer-fails", place=one.place, name=one.name, verdict=one.verdict, reasons=one.evidence, folder=folder
+            )
+            for one in failing_on_the_day(found, key)
+        )
+        told.append(replace(each, hazards=(*each.hazards, *failing)))
+    return tuple(told)
+
+
+def _named(
+    connection: psycopg.Connection, key: KeyName, choices: Choices, settings: AuditSettings, notes: list[str]
+) -> Finding | None:
+    """The finding of one named key; None, with a note, when the database guards it already."""
+    schema = locate(connection, key)
+    target = read_target(connection, schema, key.table)
+    refuse_unreadable(target)
+    refuse_unknown_columns(target, key.columns)
+    refuse_bad_sql(connection, target, choices.where or None, choices.survivor or ())
+    finding = audit_key(connection, settings, (schema, key.table), key.columns, choices.where)
+    if finding.priority is Priority.GUARDED:
+        guards = ", ".join(finding.guarded_by)
+        notes.append(f"{schema}.{key.table} ({', '.join(key.columns)}) is guarded already by {guards}: nothing to do.")
+        return None
+    return finding

@@ -1,0 +1,1 @@
+"""An approved plan → Alembic revisions, and the environment that they can live in."""
