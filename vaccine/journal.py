@@ -12,7 +12,7 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from vaccine.errors import RefusedError, UsageError
-from vaccine.operations.rows.journal import NewImages
+from vaccine.operations.dry import NewImages
 
 PRESENT = "SELECT pg_catalog.to_regclass('vaccine.journal') IS NOT NULL"
 
@@ -50,7 +50,7 @@ SELECT j.batch, j.images, j.outcome
 
 
 @dataclass(frozen=True)
-class Batch:
+class JournalledBatch:
     """One transaction of a run, as `vaccine.journal` has it. Times are those of the server, with their zone."""
 
     batch: int
@@ -91,12 +91,12 @@ class Prunable:
     losing_undo: int
 
 
-def batches(connection: psycopg.Connection) -> Iterator[Batch]:
+def batches(connection: psycopg.Connection) -> Iterator[JournalledBatch]:
     """All batches, oldest first; none where there is no journal."""
     row = connection.execute(PRESENT).fetchone()
     if row is None or not row[0]:
         return
-    with connection.cursor(row_factory=class_row(Batch)) as cursor:
+    with connection.cursor(row_factory=class_row(JournalledBatch)) as cursor:
         yield from cursor.execute(BATCHES)
 
 

@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from tests.acceptance.test_exact_undo_property import KEY, POLICY, Drawn, _edit, _excess, _make, drawn
 from tests.acceptance.test_exact_undo_property import playground as playground  # noqa: PLC0414  the fixture
 from tests.images import image_rows
-from vaccine.operations.rows.shape import Shape, Watch
-from vaccine.operations.table import Table
+from vaccine.operations.rows.shape import UpdateEffects, Watch
+from vaccine.operations.table import TargetTable
 
 EXAMPLES = int(os.environ.get("VACCINE_EXAMPLES", "25"))
 COLUMNS = """
@@ -40,7 +40,7 @@ SUMS = (
 one_statement = Watch.begin
 
 
-def each_row(watch: Watch, table: Table) -> Shape:
+def each_row(watch: Watch, table: TargetTable) -> UpdateEffects:
     """What a table with a rule gets: each row is looked at."""
     return replace(one_statement(watch, table), rules=True)
 

@@ -24,7 +24,7 @@ import pytest
 
 from vaccine.writers import KeySpec
 from vaccine.writers.fix.patch import patch
-from vaccine.writers.scan import scan
+from vaccine.writers.scanner import scan
 
 COPIES, KEYS = 8, 3
 KEY = KeySpec(

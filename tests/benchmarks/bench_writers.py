@@ -17,7 +17,7 @@ import tomllib
 from importlib.util import find_spec
 from pathlib import Path
 
-from vaccine.writers.scan import scan
+from vaccine.writers.scanner import scan
 
 PAIRS = Path(__file__).parent.parent / "writers" / "pairs"
 PACKAGES = ("alembic", "click", "mypy", "psycopg", "rich", "sqlalchemy", "sqlglot")

@@ -16,12 +16,12 @@ from vaccine.operations.rows.pace import Throttle
 from vaccine.operations.rows.resolve import resolve
 from vaccine.operations.rows.restore import restore
 from vaccine.operations.session.run import Run
-from vaccine.operations.table import Table, read_table
+from vaccine.operations.table import TargetTable, read_table
 
 ROWS = "SELECT * FROM jobs ORDER BY id"
 
 
-def table_of(run: Run, key: Key = KEY) -> Table:
+def table_of(run: Run, key: Key = KEY) -> TargetTable:
     table = read_table(run.worker, key)
     assert table is not None
     return table

@@ -7,7 +7,7 @@ import pytest
 
 from vaccine.writers import KeySpec
 from vaccine.writers.implies import implies
-from vaccine.writers.scan import scan
+from vaccine.writers.scanner import scan
 
 CLAUSES = [
     None,

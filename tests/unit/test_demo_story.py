@@ -13,22 +13,22 @@ from vaccine.demo.server import Server
 from vaccine.errors import RefusedError
 
 
-def told(folder: Path, step: story.Step) -> str:
+def told(folder: Path, step: story.Act) -> str:
     text: list[str] = []
     story._run(step, folder, {"PATH": os.environ["PATH"]}, text.append)
     return "".join(text)
 
 
 def test_a_step_shows_its_command_and_all_that_it_prints(tmp_path: Path) -> None:
-    assert told(tmp_path, story.Step("echo out; echo err >&2")) == "$ echo out; echo err >&2\nout\nerr\n"
+    assert told(tmp_path, story.Act("echo out; echo err >&2")) == "$ echo out; echo err >&2\nout\nerr\n"
 
 
 def test_an_expected_failure_is_part_of_the_story(tmp_path: Path) -> None:
-    assert told(tmp_path, story.Step("exit 3", status=3)) == "$ exit 3\n"
+    assert told(tmp_path, story.Act("exit 3", status=3)) == "$ exit 3\n"
 
 
-@pytest.mark.parametrize("step", [story.Step("false"), story.Step("true", status=3)])
-def test_any_other_end_stops_the_story(tmp_path: Path, step: story.Step) -> None:
+@pytest.mark.parametrize("step", [story.Act("false"), story.Act("true", status=3)])
+def test_any_other_end_stops_the_story(tmp_path: Path, step: story.Act) -> None:
     with pytest.raises(RefusedError, match=f"from: {step.command}"):
         told(tmp_path, step)
 

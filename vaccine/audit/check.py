@@ -14,7 +14,7 @@ from vaccine.errors import ConfigurationError
 from vaccine.writers.check import fingerprint
 from vaccine.writers.model import SourceWriter
 
-GATES = (Priority.HIGH, Priority.MEDIUM, Priority.LOW)
+FAIL_ON = (Priority.HIGH, Priority.MEDIUM, Priority.LOW)
 VERSION = 1
 
 
@@ -30,7 +30,7 @@ class Problem:
 
 def problems(audit: Audit, baseline: Collection[str], at: Priority = Priority.LOW) -> tuple[Problem, ...]:
     """All that fails: live duplicates even when the key is in the baseline, since each is damage of its own."""
-    gate = GATES[: GATES.index(at) + 1]
+    failing = FAIL_ON[: FAIL_ON.index(at) + 1]
     found = [
         Problem(
             "invalid",
@@ -44,12 +44,12 @@ def problems(audit: Audit, baseline: Collection[str], at: Priority = Priority.LO
     ]  # fmt: skip
     for finding in audit.findings:
         name = name_of(finding)
-        if finding.accepted or finding.priority not in GATES:
+        if finding.accepted or finding.priority not in FAIL_ON:
             continue
         if finding.live_duplicate_groups:
             why = f"{finding.live_duplicate_groups:,} live duplicate groups, {finding.live_excess_rows:,} rows too many"
             found.append(Problem("duplicates", name, why, f"vaccine plan {name} -o plan.json"))
-        elif finding.priority in gate and name not in baseline:
+        elif finding.priority in failing and name not in baseline:
             fix = "add a unique index, or accept it in vaccine.toml with a reason"
             found.append(Problem("unguarded", name, f"{finding.priority.value}: {finding.reasons[0]}", fix))
     return tuple(found)
@@ -104,7 +104,7 @@ def read_baseline(path: Path) -> Baseline:
 
 def baseline_text(audit: Audit, racing: Iterable[SourceWriter] = ()) -> str:
     """The baseline of an audit: every key that is unguarded now, and every racing writer, sorted, one a line."""
-    keys = sorted(name_of(each) for each in audit.findings if each.priority in GATES and not each.accepted)
+    keys = sorted(name_of(each) for each in audit.findings if each.priority in FAIL_ON and not each.accepted)
     writers = sorted(map(fingerprint, racing))
     content = {"version": VERSION, "unguarded_keys": keys, "racing_writers": writers}
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"

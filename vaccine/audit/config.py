@@ -27,8 +27,8 @@ from typing import Any
 
 from vaccine.audit.finding import Assignment, Expression, Scalar
 from vaccine.audit.lifecycle import Override
+from vaccine.catalog.keyname import parse_key
 from vaccine.errors import ConfigurationError, UsageError
-from vaccine.plan.request import parse_key
 
 Key = tuple[str, str, tuple[str, ...]]
 NAMES = ("vaccine.toml", "pyproject.toml")

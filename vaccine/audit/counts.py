@@ -26,7 +26,7 @@ MORE_MEMORY = (
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class KeyCounts:
     """The groups of one key among some rows. Groups with a NULL in the key are apart."""
 
     rows: int
@@ -67,7 +67,7 @@ def count_values(reader: Reader, table: Table, column: str) -> tuple[tuple[str, 
 
 def count_keys(
     reader: Reader, table: Table, keys: Sequence[KeyQuery], sample_percent: float | None = None
-) -> tuple[Counts, ...]:
+) -> tuple[KeyCounts, ...]:
     """Count all keys of a table in one statement. Call it inside a block: it sets planner options for its rest.
 
     Keys that share a predicate are counted in one pass over the table; a key that an index serves
@@ -186,10 +186,10 @@ def _counting(table: Table, key: KeyQuery, number: int, source: str | None) -> s
     )
 
 
-def _counts(row: tuple[Any, ...]) -> Counts:
+def _counts(row: tuple[Any, ...]) -> KeyCounts:
     """The counts of one row of `_counting`: what is beyond the first of each whole key is excess."""
     rows, nulls, distinct, groups, empty, still_open = (int(value or 0) for value in row)
-    return Counts(rows, nulls, distinct, groups, rows - nulls - distinct, empty, still_open)
+    return KeyCounts(rows, nulls, distinct, groups, rows - nulls - distinct, empty, still_open)
 
 
 def relation(table: Table) -> sql.Composable:

@@ -30,7 +30,7 @@ SOURCES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class SampleGroup:
     """One duplicate group with the first of its rows, the survivor first. All values as text."""
 
     key: tuple[str | None, ...]
@@ -44,7 +44,7 @@ class Details:
     """What live duplicates look like, when they were made, and by whom."""
 
     columns: tuple[str, ...] = ()
-    groups: tuple[Group, ...] = ()
+    groups: tuple[SampleGroup, ...] = ()
     newest_at: str | None = None  # creation of the youngest excess row, ISO 8601
     newest_age_s: float | None = None
     sources: tuple[tuple[str, str, int], ...] = ()  # (column, value, rows)
@@ -53,7 +53,7 @@ class Details:
     variants: int | None = None  # keys that differ from another only by case or blanks
 
     @property
-    def placeholders(self) -> tuple[Group, ...]:
+    def placeholders(self) -> tuple[SampleGroup, ...]:
         """The groups whose key stands for no value: the empty string, N/A. Such are among the largest."""
         return tuple(group for group in self.groups if len(group.key) == 1 and _no_value(group.key[0]))
 
@@ -98,7 +98,7 @@ def by_value(reader: Reader, table: Table, key: KeyQuery, column: str) -> tuple[
 
 
 def created_through(
-    reader: Reader, activity: tuple[str, str], table: Table, groups: Sequence[Group]
+    reader: Reader, activity: tuple[str, str], table: Table, groups: Sequence[SampleGroup]
 ) -> tuple[tuple[str | None, str | None, int], ...]:
     """Who created the rows of these groups, by Directus's record: user and user agent; flows leave both empty."""
     query = sql.SQL(
@@ -114,7 +114,7 @@ def created_through(
 
 def _groups(
     reader: Reader, table: Table, key: KeyQuery, survivor: Sequence[str], shown: tuple[str, ...]
-) -> tuple[Group, ...]:
+) -> tuple[SampleGroup, ...]:
     order = sql.SQL(", ").join(map(sql.SQL, survivor)) if survivor else sql.SQL("1")
     query = sql.SQL(
         "SELECT number, size, ARRAY[{keys}]::text[], ARRAY[{ids}]::text[], ARRAY[{shown}]::text[] FROM ("
@@ -132,7 +132,7 @@ def _groups(
     for row in reader.rows(query):
         found.setdefault(row[0], []).append(row)
     return tuple(
-        Group(
+        SampleGroup(
             tuple(rows[0][2]), rows[0][1], tuple(",".join(row[3]) for row in rows), tuple(tuple(row[4]) for row in rows)
         )
         for rows in found.values()

@@ -10,28 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import islice
 
 from vaccine.audit.finding import Expression, Lifecycle, Scalar
+from vaccine.candidates.lifecycle import GONE, form_of, from_names
 from vaccine.catalog.model import Catalog, Column, Index, Table
 from vaccine.predicates import Condition, Predicate, literal, parse, quote, render
 
-STATUS = re.compile(r"(^|_)(status|state|stage|lifecycle|phase|lifecycle_status)$")
-LIVE_FLAG = re.compile(r"^(is_|row_)?(current|active|latest|live|enabled|valid|open|newest|most_recent)(_flag)?$")
-CURRENT_FLAG = re.compile(r"^(is_|row_)?(current|latest|newest|most_recent)(_flag)?$")
-_GONE = "deleted|archived|removed|obsolete|superseded|replaced|retired|discarded|trashed|destroyed"
-_OVER = (
-    "closed|resolved|ended|revoked|cancell?ed|deactivated|disabled|voided|withdrawn|invalidated|unpublished|expired|"
-    "inactive|unsubscribed|terminated|finished|completed|left|released|returned|checked_out|logged_out|suspended|"
-    "dismissed|merged|rejected|stopped"
-)
-DEAD_FLAG = re.compile(rf"^(is_|was_|has_been_)?({_GONE}|historical|{_OVER})(_flag)?$")
-ENDED_AT = re.compile(rf"^({_GONE}|{_OVER})_?(at|on|date|time|ts|timestamp)?$|^(date|time|ts)_({_GONE}|{_OVER})$")
-GONE = re.compile(rf"(^|_)({_GONE}|historical)(_|$)")
-VALID_TO = re.compile(
-    r"^(valid|effective|active|current)_?(to|until|till|end|thru|through)(_at|_date|_ts)?$|^end_?date$|^sys_end"
-)
 LIVE_VALUES = (
     "open", "active", "current", "live", "published", "enabled", "pending", "new", "valid", "in_progress", "running",
     "todo", "draft", "approved", "in_review", "queued", "scheduled", "started", "ready", "reopened", "acknowledged",
@@ -61,11 +46,6 @@ class Override:
     predicate: str | None = None
     assign: tuple[tuple[str, Scalar | Expression], ...] | None = None
     survivor: tuple[str, ...] | None = None
-
-
-def lifecycle_columns(table: Table) -> tuple[str, ...]:
-    """Columns whose values say whether a row is live: the ones to count before `lifecycle` is asked."""
-    return tuple(column.name for column in table.columns if _form(column) in {"status", "live", "dead"})
 
 
 def lifecycle(
@@ -111,7 +91,7 @@ def lifecycle(
 
 def may_say_nothing(table: Table, name: str) -> bool:
     """Whether a column may say nothing of who is live: a `valid_to` may be a plan, a flag may be unused."""
-    form = _form(table.by_name[name]) if name in table.by_name else ""
+    form = form_of(table.by_name[name]) if name in table.by_name else ""
     return form in {"valid_to", "live"} or (form == "ended" and not GONE.search(name))
 
 
@@ -151,21 +131,15 @@ def _predicate(
     sibling = _from_sibling(catalog, table, columns)
     if sibling:
         return sibling
-    named = _from_names(table, silent, history=history)
+    named = from_names(table, silent, history=history)
     if named:
         return named
     if hint and not any(condition.column in silent for condition in parse(hint)):
         return _without_key(parse(hint), columns), ("the predicate that the candidate key came with",)
     plain = _from_plain_index(table, columns)
-    if plain and (history or _form(table.by_name[plain[0][0].column]) != "status"):
+    if plain and (history or form_of(table.by_name[plain[0][0].column]) != "status"):
         return plain
     return _from_values(catalog, table, silent, values, history=history) or _for_history(plain, history=history)
-
-
-def named_predicate(table: Table, columns: Collection[str]) -> str | None:
-    """The predicate that the names of a table's columns alone give; `columns` are the key's own."""
-    found = _from_names(table, columns, history=False)
-    return render(found[0]) if found else None
 
 
 def _for_history(
@@ -201,42 +175,12 @@ def _from_sibling(catalog: Catalog, table: Table, columns: tuple[str, ...]) -> t
     return None
 
 
-def _from_names(table: Table, silent: Collection[str], *, history: bool) -> tuple[Predicate, tuple[str, ...]] | None:
-    """Columns that say by their name which rows are history.
-
-    A soft deletion or a version flag always does. One that only says that something is over
-    (`closed_at`, `is_active`) does when rows that are not live repeat the key.
-    """
-    spoken = [(column, form) for column in table.columns if (form := _form(column)) and column.name not in silent]
-    for wanted in ("ended", "live", "dead", "valid_to") if spoken else ():
-        for column, form in spoken:
-            if form != wanted:
-                continue
-            sure = CURRENT_FLAG.match(column.name) or GONE.search(column.name) or form == "valid_to"
-            condition = _live_condition(column, form) if sure or (history and form != "live") else None
-            if condition:
-                return (condition,), (f"{column.name} says so by its name",)
-    return None
-
-
-def _live_condition(column: Column, form: str) -> Condition | None:
-    if form in {"ended", "valid_to"}:
-        if not column.not_null:
-            return Condition("null", column.name)
-        if column.default and "infinity" in column.default:
-            return Condition("in", column.name, ("'infinity'",))
-        return None
-    if form == "dead":
-        return Condition("false" if column.not_null else "not true", column.name)
-    return Condition("true", column.name)
-
-
 def _from_plain_index(table: Table, columns: tuple[str, ...]) -> tuple[Predicate, tuple[str, ...]] | None:
     for index in table.indexes:
         if not index.predicate:
             continue
         found = _without_key(parse(index.predicate), columns)
-        named = [condition.column in table.by_name and _form(table.by_name[condition.column]) for condition in found]
+        named = [condition.column in table.by_name and form_of(table.by_name[condition.column]) for condition in found]
         if found and all(named) and all(condition.kind != "sql" for condition in found):
             return found, (f"index {index.name} of this table is for {render(found)}",)
     return None
@@ -251,7 +195,7 @@ def _from_values(
     for column in table.columns:
         if column.name in silent:
             continue
-        form = _form(column)
+        form = form_of(column)
         if form == "live" and column.category == "B":
             return (Condition("true", column.name),), (f"{column.name} says so by its name",)
         if form != "status":
@@ -320,22 +264,6 @@ def _known_values(catalog: Catalog, table: Table, column: Column, values: Values
         for value in condition.values
     ]
     return list(dict.fromkeys([*seen, *column.enum_labels, *chosen, *checked]))
-
-
-def _form(column: Column) -> str:
-    """What a column says of its row by name and type: status, live, dead, ended, valid_to, or nothing."""
-    return _form_of(column.name, column.category)
-
-
-@lru_cache(maxsize=8192)
-def _form_of(name: str, category: str) -> str:
-    if category in {"S", "E"}:
-        return "status" if STATUS.search(name) else ""
-    if category == "B":
-        return "live" if LIVE_FLAG.match(name) else "dead" if DEAD_FLAG.match(name) else ""
-    if category == "D":
-        return "ended" if ENDED_AT.match(name) else "valid_to" if VALID_TO.match(name) else ""
-    return ""
 
 
 def _without_key(predicate: Predicate, columns: Sequence[str]) -> Predicate:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import psycopg
 
-from vaccine.audit.counts import Counts, KeyQuery, count_keys, count_values, count_variants
+from vaccine.audit.counts import KeyCounts, KeyQuery, count_keys, count_values, count_variants
 from vaccine.audit.coverage import Coverage, coverage
 from vaccine.audit.finding import Lifecycle
 from vaccine.audit.groups import Details, by_value, created_through, describe_duplicates
@@ -22,12 +22,12 @@ from vaccine.audit.lifecycle import (
     Override,
     Values,
     lifecycle,
-    lifecycle_columns,
     may_say_nothing,
     siblings,
     whole_predicate,
 )
 from vaccine.candidates import CandidateKey
+from vaccine.candidates.lifecycle import lifecycle_columns
 from vaccine.catalog.model import Catalog, Table
 from vaccine.catalog.reader import Reader
 from vaccine.errors import PredicateError
@@ -68,9 +68,9 @@ class Measured:
     lifecycle: Lifecycle
     predicate: str | None
     siblings: tuple[str, ...] = ()
-    every: Counts | None = None
-    live: Counts | None = None
-    sample: Counts | None = None
+    every: KeyCounts | None = None
+    live: KeyCounts | None = None
+    sample: KeyCounts | None = None
     details: Details | None = None
     unknowns: tuple[str, ...] = ()
     rows_estimate: float | None = None
@@ -198,11 +198,11 @@ def _skipped(known: Measured, *, large: bool) -> bool:
     return large and (known.coverage.guarded or repeats)
 
 
-def _live_only(known: Measured, counts: Counts) -> Measured:
+def _live_only(known: Measured, counts: KeyCounts) -> Measured:
     return replace(known, live=_whole(counts))
 
 
-def _whole(counts: Counts) -> Counts:
+def _whole(counts: KeyCounts) -> KeyCounts:
     """The counts without the rows that have a NULL in the key."""
     return replace(counts, rows=counts.rows - counts.nulls, nulls=0)
 

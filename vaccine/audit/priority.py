@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vaccine.audit.counts import Counts
+from vaccine.audit.counts import KeyCounts
 from vaccine.audit.coverage import Coverage
 from vaccine.audit.finding import Priority, Writer
 from vaccine.audit.groups import Details
@@ -46,9 +46,9 @@ class Facts:
     columns: tuple[str, ...]
     score: float
     coverage: Coverage
-    every: Counts | None = None
-    live: Counts | None = None
-    sample: Counts | None = None
+    every: KeyCounts | None = None
+    live: KeyCounts | None = None
+    sample: KeyCounts | None = None
     writers: Sequence[Writer] = ()
     siblings: Sequence[str] = ()
     filled_by_trigger: bool = False
@@ -124,8 +124,8 @@ def _real_damage(facts: Facts) -> tuple[int, int]:
     return facts.live.groups - len(aside), facts.live.excess - sum(group.size - 1 for group in aside)
 
 
-def _with_a_value(facts: Facts, counts: Counts) -> tuple[int, int]:
-    """The rows whose key stands for a value, and their distinct keys. `Counts` has set the empty string aside."""
+def _with_a_value(facts: Facts, counts: KeyCounts) -> tuple[int, int]:
+    """The rows whose key stands for a value, and their distinct keys. `KeyCounts` has set the empty string aside."""
     aside = [group for group in facts.details.placeholders if group.key[0]] if facts.details else []
     return counts.keyed - sum(group.size for group in aside), counts.keys - len(aside)
 
@@ -179,7 +179,7 @@ def _percent(part: int, whole: int) -> str:
     return "over 99%" if part < whole and part > 0.995 * whole else f"{part / whole:.0%}"
 
 
-def _sampled_damage(sample: Counts) -> str:
+def _sampled_damage(sample: KeyCounts) -> str:
     return (
         f"at least {sample.groups:,} live duplicate groups: seen in a sample of {sample.rows:,} rows; no unique index"
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 
 from vaccine.audit.lifecycle import Override
-from vaccine.audit.workers import Progress
+from vaccine.audit.workers import AuditProgress
 from vaccine.candidates import SHOWN_AT
 
 Key = tuple[str, str, tuple[str, ...]]  # schema, table, columns
@@ -49,4 +49,4 @@ class AuditSettings:
     overrides: Mapping[Key, Override] = field(default_factory=dict)
     accepted: Mapping[Key, str] = field(default_factory=dict)
     expired: Mapping[Key, date] = field(default_factory=dict)
-    progress: Callable[[Progress], None] | None = None
+    progress: Callable[[AuditProgress], None] | None = None

@@ -19,7 +19,7 @@ BASE = 65_536  # bytes that any table counts for, so that empty ones are some wo
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class AuditProgress:
     """How far the reading of rows is. `left_s` is reckoned from the bytes read so far; None until known."""
 
     done: int
@@ -30,11 +30,11 @@ class Progress:
     table: str = ""
 
     @classmethod
-    def start(cls, scenes: Sequence[Scene]) -> Progress:
+    def start(cls, scenes: Sequence[Scene]) -> AuditProgress:
         """Nothing done yet."""
         return cls(0, len(scenes), 0, sum(scene.table.bytes + BASE for scene in scenes), time.monotonic())
 
-    def after(self, scene: Scene) -> Progress:
+    def after(self, scene: Scene) -> AuditProgress:
         """One scene more."""
         return replace(
             self,
@@ -64,10 +64,10 @@ def in_turn(
     measure: Callable[[Reader, Scene], list[Measured]],
     reader: Reader,
     scenes: Sequence[Scene],
-    progress: Callable[[Progress], None] | None,
+    progress: Callable[[AuditProgress], None] | None,
 ) -> Gathered:
     """Measure all scenes, one after another."""
-    tracker = Progress.start(scenes)
+    tracker = AuditProgress.start(scenes)
     results = []
     for scene in scenes:
         results.append(measure(reader, scene))
@@ -84,12 +84,12 @@ def in_parallel(
     jobs: int,
     *,
     connect: Callable[[], psycopg.Connection],
-    progress: Callable[[Progress], None] | None,
+    progress: Callable[[AuditProgress], None] | None,
 ) -> Gathered:
     """Measure all scenes with `jobs` connections, `reader`'s among them; with fewer where no more may be opened."""
     free: queue.SimpleQueue[Reader] = queue.SimpleQueue()
     free.put(reader)
-    tracker = Progress.start(scenes)
+    tracker = AuditProgress.start(scenes)
     with ExitStack() as stack:
         others, unknowns = _open(stack, min(jobs, len(scenes)) - 1, connect)
         for other in others:

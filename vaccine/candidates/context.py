@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from vaccine.candidates.generate import Members
-from vaccine.candidates.place import NAMING, Place, bucket
+from vaccine.candidates.place import NAMING, KeyPlace, bucket
 
 _NAMED = NAMING | {"token", "hash", "uuid"}
 
 
-def context(place: Place, members: Members, form: str) -> list[str]:
+def context(place: KeyPlace, members: Members, form: str) -> list[str]:
     """The features of the candidate's surroundings in its own table."""
     names = {column.name for column in members}
     found = _position(place, members, form) + _beside(place, members, names, form) + _bare(place, names, form)
@@ -19,7 +19,7 @@ def context(place: Place, members: Members, form: str) -> list[str]:
     return found
 
 
-def _position(place: Place, members: Members, form: str) -> list[str]:
+def _position(place: KeyPlace, members: Members, form: str) -> list[str]:
     rank = place.rank
     places = sorted(rank[column.name] for column in members if column.name in rank)
     if len(members) == 1:
@@ -36,7 +36,7 @@ def _position(place: Place, members: Members, form: str) -> list[str]:
     return found
 
 
-def _beside(place: Place, members: Members, names: set[str], form: str) -> list[str]:
+def _beside(place: KeyPlace, members: Members, names: set[str], form: str) -> list[str]:
     named = {column.what for column in members if not column.is_ref and column.what in _NAMED}
     if not named:
         return []
@@ -44,7 +44,7 @@ def _beside(place: Place, members: Members, names: set[str], form: str) -> list[
     return [f"{what} {form}, {part} beside" for what in sorted(named) for part in others]
 
 
-def _bare(place: Place, names: set[str], form: str) -> list[str]:
+def _bare(place: KeyPlace, names: set[str], form: str) -> list[str]:
     """References that lead no index, where nearly all do: the index that spares theirs may be the missing one."""
     if place.around.indexed < 0.5:
         return []

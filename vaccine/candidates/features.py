@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vaccine.candidates.context import context
 from vaccine.candidates.generate import Members
-from vaccine.candidates.place import INTERNAL_KINDS, NAMING, STRONG, Place, bucket
+from vaccine.candidates.place import INTERNAL_KINDS, NAMING, STRONG, KeyPlace, bucket
 from vaccine.candidates.shapes import ColumnShape
 from vaccine.candidates.wording import form_of, words_said
 from vaccine.candidates.words import stems_of
@@ -12,7 +12,7 @@ from vaccine.candidates.words import stems_of
 Holds = tuple[str, object]
 
 
-def features(place: Place, members: Members) -> list[str]:
+def features(place: KeyPlace, members: Members) -> list[str]:
     """The names of the features that hold for `members` in their table, each once, the index last."""
     refs = [column for column in members if column.is_ref]
     items = [column for column in members if not column.is_ref]
@@ -38,7 +38,7 @@ def _those(*pairs: Holds) -> list[str]:
     return [name for name, holds in pairs if holds]
 
 
-def _item_alone(place: Place, column: ColumnShape) -> list[str]:
+def _item_alone(place: KeyPlace, column: ColumnShape) -> list[str]:
     what, bare = column.what, place.shape.pk == "none"
     stems = "".join(stem for stem in stems_of(column.name) if stem != "id")
     same = bool(stems) and (stems == place.text or (len(stems) > 3 and place.text.endswith(stems)))
@@ -65,7 +65,7 @@ def _item_alone(place: Place, column: ColumnShape) -> list[str]:
     return found
 
 
-def _item_beside(place: Place, column: ColumnShape) -> list[str]:
+def _item_beside(place: KeyPlace, column: ColumnShape) -> list[str]:
     kind = "naming" if column.what in NAMING else "other"
     firm = len(place.firm)
     return _those(
@@ -83,7 +83,7 @@ def _item_beside(place: Place, column: ColumnShape) -> list[str]:
     )
 
 
-def _ref_alone(place: Place, column: ColumnShape) -> list[str]:
+def _ref_alone(place: KeyPlace, column: ColumnShape) -> list[str]:
     common = place.around.shared.get(column.name, 1)
     rarity = "rare" if common <= 2 else "shared" if common <= 6 else "common"
     others = sum(ref is not column for ref in place.refs)
@@ -108,7 +108,7 @@ def _ref_alone(place: Place, column: ColumnShape) -> list[str]:
     )
 
 
-def _refs(place: Place, refs: list[ColumnShape]) -> list[str]:
+def _refs(place: KeyPlace, refs: list[ColumnShape]) -> list[str]:
     count, names = len(refs), {column.name for column in refs}
     rest = [
         column
@@ -139,7 +139,7 @@ def _refs(place: Place, refs: list[ColumnShape]) -> list[str]:
     return found + _leading(place, refs)
 
 
-def _leading(place: Place, members: list[ColumnShape]) -> list[str]:
+def _leading(place: KeyPlace, members: list[ColumnShape]) -> list[str]:
     if place.shape.pk != "none":
         return []
     ranks = sorted(place.payload.index(column) for column in members if column in place.payload)
@@ -148,7 +148,7 @@ def _leading(place: Place, members: list[ColumnShape]) -> list[str]:
     return ["together, no primary key"]
 
 
-def _mixed(place: Place, refs: list[ColumnShape], items: list[ColumnShape]) -> list[str]:
+def _mixed(place: KeyPlace, refs: list[ColumnShape], items: list[ColumnShape]) -> list[str]:
     left = "ref" if len(refs) == 1 else "refs"
     form = f"{left}+{'item' if len(items) == 1 else 'items'}"
     names = {column.name for column in refs}
@@ -178,11 +178,11 @@ def _mixed(place: Place, refs: list[ColumnShape], items: list[ColumnShape]) -> l
     return found + _polymorphic(place, items + refs) + _leading(place, refs + items)
 
 
-def _none_names(place: Place, items: list[ColumnShape]) -> bool:
+def _none_names(place: KeyPlace, items: list[ColumnShape]) -> bool:
     return any(column.what not in NAMING for column in items) and not set(place.naming) & set(items)
 
 
-def _item_with_refs(place: Place, column: ColumnShape) -> list[str]:
+def _item_with_refs(place: KeyPlace, column: ColumnShape) -> list[str]:
     strong, naming = column.what in STRONG, column.what in NAMING
     first = next((item for item in place.items if item.what in NAMING), None)
     return _those(
@@ -195,7 +195,7 @@ def _item_with_refs(place: Place, column: ColumnShape) -> list[str]:
     )
 
 
-def _items(place: Place, items: list[ColumnShape]) -> list[str]:
+def _items(place: KeyPlace, items: list[ColumnShape]) -> list[str]:
     rest = len(place.payload) - len(items)
     ranks = sorted(place.payload.index(column) for column in items if column in place.payload)
     first = ranks == list(range(len(items)))
@@ -224,7 +224,7 @@ def _kind_and_id(items: list[ColumnShape]) -> bool:
     return len(kinds) == 2 and kinds.count("kind") == 1 and any(kind in INTERNAL_KINDS for kind in kinds)
 
 
-def _polymorphic(place: Place, members: list[ColumnShape]) -> list[str]:
+def _polymorphic(place: KeyPlace, members: list[ColumnShape]) -> list[str]:
     names, every = {column.name for column in members}, place.shape.table.by_name
     for name in sorted(names):
         for ending in ("_type_id", "_type"):
@@ -240,7 +240,7 @@ def _polymorphic(place: Place, members: list[ColumnShape]) -> list[str]:
     return []
 
 
-def _index(place: Place, names: set[str], form: str) -> str:
+def _index(place: KeyPlace, names: set[str], form: str) -> str:
     """Whether an index stands on exactly these columns, on these and more, or none does."""
     kind = {"alone": "item", "ref alone": "ref", "refs": "refs"}.get(form, "together")
     if any(guard <= names for guard in place.guards):

@@ -76,7 +76,7 @@ def _absolute(target: Target, table: Table) -> Target:
     return (target[0] or table.schema, target[1] or table.name)
 
 
-class Place:
+class KeyPlace:
     """One table, as its candidates see it; `relations` are what Surroundings say of the tables that it references."""
 
     def __init__(self, shape: TableShape, around: Surroundings, relations: tuple[tuple[Target, Kin], ...]) -> None:

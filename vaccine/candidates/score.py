@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from vaccine.candidates.features import features
 from vaccine.candidates.generate import candidates
 from vaccine.candidates.habit import keys_indexed
-from vaccine.candidates.lifecycle import predicate_of
+from vaccine.candidates.lifecycle import named_predicate
 from vaccine.candidates.model import CandidateKey, KeyHint
-from vaccine.candidates.place import Place, Surroundings
+from vaccine.candidates.place import KeyPlace, Surroundings
 from vaccine.candidates.reasons import reasons
 from vaccine.candidates.shapes import Shapes
 from vaccine.candidates.siblings import Siblings
@@ -77,12 +77,12 @@ def _groups(catalog: Catalog) -> list[_Group]:
         relations = around.relations(table, shape)
         group = groups.get((id(shape), relations))
         if group is None:
-            group = groups[id(shape), relations] = _Group(list(_candidates(Place(shape, around, relations))))
+            group = groups[id(shape), relations] = _Group(list(_candidates(KeyPlace(shape, around, relations))))
         group.tables.append(table)
     return list(groups.values())
 
 
-def _candidates(place: Place) -> Iterator[_Scored]:
+def _candidates(place: KeyPlace) -> Iterator[_Scored]:
     shape = place.shape
     order = {column.name: column.number for column in shape.columns}
     taken = _guarded(shape.table)
@@ -180,7 +180,7 @@ def _score(item: _Scored) -> float:
 
 
 def _key(table: Table, item: _Scored) -> CandidateKey:
-    predicate = predicate_of(table, item.columns)
+    predicate = named_predicate(table, item.columns)
     return CandidateKey(table.schema, table.name, item.columns, predicate, _score(item), _reasons(item))
 
 

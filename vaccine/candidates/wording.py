@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from vaccine.candidates.generate import Members
-from vaccine.candidates.place import Place
+from vaccine.candidates.place import KeyPlace
 from vaccine.candidates.words import stems_of
 
 
@@ -17,7 +17,7 @@ def form_of(members: Members) -> str:
     return "refs" if refs == len(members) else "mixed" if refs else "items"
 
 
-def words_said(place: Place, members: Members, form: str) -> list[str]:
+def words_said(place: KeyPlace, members: Members, form: str) -> list[str]:
     """The last word and the last two words of each name, and the last word of the table's name."""
     found = [
         f'"{word}" {form}'

@@ -120,12 +120,12 @@ class Catalog:
     database: str
     tables: tuple[Table, ...] = ()
     in_recovery: bool = False
-    functions: tuple[Function, ...] = ()
+    functions: tuple[CatalogFunction, ...] = ()
     extensions: tuple[str, ...] = ()
     stats_reset_at: str | None = None
     skipped: tuple[tuple[str, int], ...] = field(default=())  # (why, how many tables) left out by default
     flows: tuple[Flow, ...] = ()
-    choices: tuple[Choices, ...] = ()
+    choices: tuple[FieldChoices, ...] = ()
     activity: tuple[str, str] | None = None  # (schema, name) of directus_activity, where the role may read it
     statements: tuple[str, str] | None = None  # (schema, name) of the view pg_stat_statements
 
@@ -171,7 +171,7 @@ class Catalog:
 
 
 @dataclass(frozen=True, slots=True)
-class Function:
+class CatalogFunction:
     """One function or procedure whose body may write a table."""
 
     schema: str
@@ -182,7 +182,7 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class SeenStatement:
     """One statement as pg_stat_statements keeps it: its text, constants as $1, and how often it ran."""
 
     text: str
@@ -199,7 +199,7 @@ class Flow:
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
+class FieldChoices:
     """The values that an application offers for a column (directus_fields.options.choices)."""
 
     table: str

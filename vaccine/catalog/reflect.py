@@ -18,7 +18,7 @@ from psycopg import sql
 
 from vaccine.catalog import frameworks
 from vaccine.catalog.collector import collector_at_rest
-from vaccine.catalog.model import Catalog, Check, Choices, Column, Flow, ForeignKey, Function, Index, Table
+from vaccine.catalog.model import Catalog, CatalogFunction, Check, Column, FieldChoices, Flow, ForeignKey, Index, Table
 from vaccine.catalog.reader import Reader, question
 from vaccine.predicates import columns_in
 
@@ -71,7 +71,7 @@ def _reflect(reader: Reader, *, with_frameworks: bool) -> Catalog:
         checks = reader.rows(sql.SQL(question("constraints")).format(locked=locked))
         _constraints(checks, parts, relations)
         _indexes(_index_rows(reader, number, locked), parts)
-        functions = tuple(Function(*row) for row in reader.rows(question("functions")))
+        functions = tuple(CatalogFunction(*row) for row in reader.rows(question("functions")))
         readable = _directus_tables(table_rows, parts)
         flows, choices = _directus(reader, readable)
     kept, skipped = _select(table_rows, with_frameworks=with_frameworks)
@@ -247,16 +247,18 @@ def _directus_tables(table_rows: list[Row], parts: _Parts) -> dict[str, tuple[st
     return found
 
 
-def _directus(reader: Reader, readable: dict[str, tuple[str, str]]) -> tuple[tuple[Flow, ...], tuple[Choices, ...]]:
+def _directus(
+    reader: Reader, readable: dict[str, tuple[str, str]]
+) -> tuple[tuple[Flow, ...], tuple[FieldChoices, ...]]:
     """Flows that create items, and the choices that fields offer."""
     named = {name: sql.Identifier(*place) for name, place in readable.items()}
     flows: tuple[Flow, ...] = ()
-    choices: tuple[Choices, ...] = ()
+    choices: tuple[FieldChoices, ...] = ()
     if {"directus_flows", "directus_operations"} <= set(named):
         query = sql.SQL(question("directus_flows"))
         rows = reader.rows(query.format(flows=named["directus_flows"], operations=named["directus_operations"]))
         flows = tuple(Flow(*row) for row in rows if row[0])
     if "directus_fields" in named:
         rows = reader.rows(sql.SQL(question("directus_choices")).format(fields=named["directus_fields"]))
-        choices = tuple(Choices(row[0], row[1], tuple(row[2])) for row in rows if row[2])
+        choices = tuple(FieldChoices(row[0], row[1], tuple(row[2])) for row in rows if row[2])
     return flows, choices

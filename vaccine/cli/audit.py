@@ -10,14 +10,14 @@ from vaccine.cli.auditing import audit_options, run
 from vaccine.cli.common import console
 
 FORMATS = ("table", "json", "markdown", "html", "sarif")
-GATES = ("high", "medium", "low")
+FAIL_ON = ("high", "medium", "low")
 
 
 @click.command("audit")
 @audit_options
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
 @click.option("--all", "everything", is_flag=True, help="List guarded, intentional and log keys too.")
-@click.option("--fail-on", type=click.Choice(GATES), help="Exit with 1 when there is a finding at or above this.")
+@click.option("--fail-on", type=click.Choice(FAIL_ON), help="Exit with 1 when there is a finding at or above this.")
 def command(form: str, everything: bool, fail_on: str | None, **options: Any) -> int:  # noqa: FBT001
     """Find the logical keys that no unique index guards. Read-only.
 
@@ -33,5 +33,5 @@ def command(form: str, everything: bool, fail_on: str | None, **options: Any) ->
         from importlib import import_module
 
         click.echo(import_module(f"vaccine.report.{form}").render(audit))
-    gate = GATES[: GATES.index(fail_on) + 1] if fail_on else ()
-    return int(any(finding.priority.value in gate and not finding.accepted for finding in audit.findings))
+    failing = FAIL_ON[: FAIL_ON.index(fail_on) + 1] if fail_on else ()
+    return int(any(finding.priority.value in failing and not finding.accepted for finding in audit.findings))

@@ -15,7 +15,7 @@ from vaccine.cli.common import config_option, url_option
 
 if TYPE_CHECKING:
     from vaccine.audit.run import Audit
-    from vaccine.audit.workers import Progress
+    from vaccine.audit.workers import AuditProgress
 
 F = TypeVar("F", bound=Callable[..., Any])
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=True)
@@ -72,8 +72,8 @@ def run(options: dict[str, Any]) -> Audit:
     from vaccine.audit.lifecycle import Override
     from vaccine.audit.run import AuditSettings, run_audit
     from vaccine.candidates import SHOWN_AT
+    from vaccine.catalog.keyname import parse_key
     from vaccine.connect import connect, read_only, resolve_url
-    from vaccine.plan.request import parse_key
 
     config = load(options["settings"])
     overrides = dict(config.lifecycle)
@@ -104,7 +104,7 @@ def run(options: dict[str, Any]) -> Audit:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[Progress], None] | None]:
+def _progress() -> Iterator[Callable[[AuditProgress], None] | None]:
     """A line on stderr with the time left, on a terminal only; it vanishes at the end."""
     if not sys.stderr.isatty():
         yield None
@@ -113,7 +113,7 @@ def _progress() -> Iterator[Callable[[Progress], None] | None]:
 
     with Console(stderr=True).status("reading the catalog") as status:
 
-        def show(now: Progress) -> None:
+        def show(now: AuditProgress) -> None:
             left = "" if now.left_s is None else f", about {now.left_s:,.0f} s left"
             status.update(f"{now.done:,} of {now.total:,} tables{left}  {now.table}".replace("[", r"\["))
 

@@ -62,6 +62,6 @@ def _racing(folders: tuple[Path, ...]) -> tuple[SourceWriter, ...]:
     if not folders:
         return ()
     from vaccine.writers.check import racing
-    from vaccine.writers.scan import scan
+    from vaccine.writers.scanner import scan
 
     return racing(scan(folders))

@@ -10,7 +10,7 @@ import click
 
 from vaccine.cli.common import console, say, url_option
 from vaccine.connect import connect, read_only, resolve_url
-from vaccine.journal import Batch, Change, batches, changes, prunable, prune
+from vaccine.journal import Change, JournalledBatch, batches, changes, prunable, prune
 
 
 def format_option(function: Any) -> Any:
@@ -79,12 +79,12 @@ def prune_command(context: click.Context, plan: str | None, days: int, url: str 
     say(f"removed the images of {len(chosen.batches)} batches{warning}")
 
 
-def _as_json(batch: Batch) -> dict[str, Any]:
+def _as_json(batch: JournalledBatch) -> dict[str, Any]:
     times = {"started_at", "resolved_at", "restored_at"}
     return {name: of.isoformat() if name in times and of else of for name, of in asdict(batch).items()}
 
 
-def _print_batches(found: list[Batch]) -> None:
+def _print_batches(found: list[JournalledBatch]) -> None:
     from rich.markup import escape
     from rich.table import Table
 

@@ -51,10 +51,11 @@ def command(
     Without arguments it plans what the audit ranks HIGH. TABLE.COLUMN (SCHEMA.TABLE.COLUMN, more
     columns after commas) plans that key, also where there is no duplicate yet.
     """
+    from vaccine.catalog.keyname import parse_key
     from vaccine.connect import read_only, resolve_url
     from vaccine.plan import file as planfile
     from vaccine.plan.make import make_plan
-    from vaccine.plan.request import Choices, parse_assignment, parse_key
+    from vaccine.plan.request import Choices, parse_assignment
     from vaccine.report.plan import plan_text
 
     names = [parse_key(key) for key in keys]

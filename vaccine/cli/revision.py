@@ -30,7 +30,7 @@ def command(
     from vaccine.connect import read_only, resolve_url
     from vaccine.plan import file as planfile
     from vaccine.plan.fingerprint import refuse_drift
-    from vaccine.revision.write import Place, write_revisions
+    from vaccine.revision.write import Destination, write_revisions
 
     plan = planfile.load(plan_file)
     ini = alembic_ini or Path("alembic.ini")
@@ -39,7 +39,7 @@ def command(
         return
     with read_only(resolve_url(url, ini)) as connection:
         refuse_drift(connection, plan)
-    written = write_revisions(plan, Place(ini, head, version_path))
+    written = write_revisions(plan, Destination(ini, head, version_path))
     for each in written:
         click.echo(str(each.path))
     here = "" if alembic_ini is None else f" -c {alembic_ini}"

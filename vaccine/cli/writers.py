@@ -47,7 +47,7 @@ def command(
     Without --key or --plan: all writers. Exit status: 0 none fails; 1 a writer fails or races; 2 usage.
     """
     from vaccine.plan.key_specs import key_specs, plan_specs
-    from vaccine.writers.scan import scan
+    from vaccine.writers.scanner import scan
 
     specs = [*key_specs(keys, where, index), *(plan_specs(plan_file) if plan_file else ())]
     found = scan(folders, keys=specs or None, everything=everything)

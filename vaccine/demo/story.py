@@ -33,7 +33,7 @@ UPSERT = f"{INSERT}\nON CONFLICT (violation_hash) WHERE status = 'open' AND viol
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Act:
     """One command line. `status` is the exit status that the story expects of it."""
 
     command: str
@@ -41,46 +41,46 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class Chapter:
     """A heading and the commands under it."""
 
     heading: str
-    steps: tuple[Step, ...]
+    steps: tuple[Act, ...]
 
 
-def psql(statement: str, status: int = 0) -> Step:
+def psql(statement: str, status: int = 0) -> Act:
     """One SQL statement through psql, which ends with 3 when the server refuses it."""
-    return Step(f"psql -X -v ON_ERROR_STOP=1 <<'SQL'\n{statement};\nSQL", status)
+    return Act(f"psql -X -v ON_ERROR_STOP=1 <<'SQL'\n{statement};\nSQL", status)
 
 
-def dump(when: str) -> tuple[Step, Step]:
+def dump(when: str) -> tuple[Act, Act]:
     """Structure and rows as files. The rows are sorted: an UPDATE moves a row within its table."""
     return (
-        Step(f"{DUMP} --schema-only -f schema.{when}"),
-        Step(f"{DUMP} -f whole.{when} && sort -o rows.{when} whole.{when}"),
+        Act(f"{DUMP} --schema-only -f schema.{when}"),
+        Act(f"{DUMP} -f whole.{when} && sort -o rows.{when} whole.{when}"),
     )
 
 
 SCENES = (
-    Scene("The state before: structure, and every row of every table", dump("before")),
-    Scene("1. Which logical keys does nothing guard? (read-only)", (Step("vaccine audit"),)),
-    Scene("2. The dry run: which rows, which statements, which locks", (Step("vaccine plan -o plan.json"),)),
-    Scene(
+    Chapter("The state before: structure, and every row of every table", dump("before")),
+    Chapter("1. Which logical keys does nothing guard? (read-only)", (Act("vaccine audit"),)),
+    Chapter("2. The dry run: which rows, which statements, which locks", (Act("vaccine plan -o plan.json"),)),
+    Chapter(
         "3. The plan becomes an Alembic revision",
-        (Step("vaccine init"), Step("vaccine revision plan.json"), Step("cat migrations/versions/*.py")),
+        (Act("vaccine init"), Act("vaccine revision plan.json"), Act("cat migrations/versions/*.py")),
     ),
-    Scene("4. Resolve the older row of each pair, then build the index", (Step("alembic upgrade head"),)),
-    Scene(
+    Chapter("4. Resolve the older row of each pair, then build the index", (Act("alembic upgrade head"),)),
+    Chapter(
         "5. A writer that would make a duplicate is refused; one that says ON CONFLICT goes on",
         (psql(INSERT, status=3), psql(UPSERT)),
     ),
-    Scene("6. Nothing HIGH is left", (Step("vaccine audit --fail-on high"), Step("vaccine journal"))),
-    Scene("7. And back", (Step("alembic downgrade base"),)),
-    Scene(
+    Chapter("6. Nothing HIGH is left", (Act("vaccine audit --fail-on high"), Act("vaccine journal"))),
+    Chapter("7. And back", (Act("alembic downgrade base"),)),
+    Chapter(
         "8. The proof: not one byte differs",
         (
             *dump("after"),
-            Step("cmp schema.before schema.after && cmp rows.before rows.after && wc -c schema.after rows.after"),
+            Act("cmp schema.before schema.after && cmp rows.before rows.after && wc -c schema.after rows.after"),
         ),
     ),
 )
@@ -147,7 +147,7 @@ def _environment(server: Server, bindir: Path, folder: Path) -> Mapping[str, str
     }
 
 
-def _run(step: Step, folder: Path, environment: Mapping[str, str], write: Callable[[str], None]) -> None:
+def _run(step: Act, folder: Path, environment: Mapping[str, str], write: Callable[[str], None]) -> None:
     write(f"$ {step.command}\n")
     with _started(step.command, folder, environment) as process:
         assert process.stdout is not None

@@ -1,4 +1,7 @@
-"""The statements that a run would send, composed by the very code that sends them: for the dry run."""
+"""The dry face of the run time: what it would send and what it would ask, by the very code that does.
+
+The only module of the run time that the analysis may import.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,40 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
+from .checks.carried import CarriedOn, carried_on
+from .checks.disk import need, read_space
 from .index.build import index_statement
 from .key import Key, Policy, Value
 from .options import Options
-from .rows.find import Work, find_statement
-from .rows.journal import META, Images
+from .rows.find import TEXT_FORM, Work, find_statement
+from .rows.journal import META, Images, NewImages
 from .rows.resolve import Resolved, Resolver
 from .rows.resolve_shared import images_per_row, shared_columns
 from .rows.restore_batch import restore_statement as restore_sql
 from .rows.shape import read_shape, row_lock
+from .session.blockers import holders_of
 from .session.run import Run
-from .table import read_table
+from .table import MOST_COLUMNS, read_table
+
+__all__ = [
+    "MOST_COLUMNS",
+    "TEXT_FORM",
+    "CarriedOn",
+    "Described",
+    "Key",
+    "NewImages",
+    "Policy",
+    "Value",
+    "build_statement",
+    "carried_on",
+    "dedupe_statements",
+    "drop_statement",
+    "holders_of",
+    "journal_images",
+    "need",
+    "read_space",
+    "restore_statement",
+]
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,11 @@ from .key import Key, Policy
 from .rows.find import find
 from .rows.resolve import Resolved, check_rows, resolve
 from .rows.restore import restore
-from .session.connect import calling, options_of, refuse_overtaken, run_of
+from .session.caller import calling
+from .session.connect import options_of, refuse_overtaken, run_of
 from .session.mutex import LOST, lost, one_run
 from .session.run import Run
-from .session.standing import with_standing
+from .standing import with_standing
 
 if TYPE_CHECKING:
     from alembic.operations import Operations

@@ -79,7 +79,7 @@ def value(of: Value) -> sql.Composable:
 
 
 def names(columns: Sequence[str], alias: str | None = None) -> sql.Composable:
-    """Column names, comma-separated, each behind `alias` where one is given."""
+    """TableColumn names, comma-separated, each behind `alias` where one is given."""
     qualified = (sql.Identifier(alias, name) if alias else sql.Identifier(name) for name in columns)
     return sql.SQL(", ").join(qualified)
 

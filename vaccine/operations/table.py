@@ -12,9 +12,15 @@ from .key import Key
 PARTITIONED = "p"
 MOST_COLUMNS = 800  # a join of two such rows stays under MaxTupleAttributeNumber (manual, appendix K)
 
+RELATION = """
+SELECT c.oid::bigint, c.relkind::text FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE n.nspname = %s AND c.relname = %s
+"""
+
 
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     """One column. `type_name` is SQL that names its type in this session."""
 
     name: str
@@ -24,7 +30,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Table:
+class TargetTable:
     """One table. `kind` is pg_class.relkind; `primary_key` is empty when there is none.
 
     `digest` tells its columns and its primary key apart from any others.
@@ -34,7 +40,7 @@ class Table:
     schema: str
     name: str
     kind: str
-    columns: tuple[Column, ...]
+    columns: tuple[TableColumn, ...]
     primary_key: tuple[str, ...]
     digest: str = ""
 
@@ -63,7 +69,7 @@ class Table:
         """The columns that an UPDATE may set."""
         return [column.name for column in self.columns if not column.generated and column.identity != "a"]
 
-    def column(self, name: str) -> Column | None:
+    def column(self, name: str) -> TableColumn | None:
         """The column of that name, or None."""
         return next((column for column in self.columns if column.name == name), None)
 
@@ -109,14 +115,14 @@ SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attge
 """
 
 
-def read_table(connection: psycopg.Connection, key: Key) -> Table | None:
+def read_table(connection: psycopg.Connection, key: Key) -> TargetTable | None:
     """The table of a key as the catalog has it now; None when nothing has that name."""
     found = connection.execute(TABLE, (key.schema, key.table)).fetchone()
     if found is None:
         return None
     oid, kind, digest, primary_key = found
-    columns = tuple(Column(*row) for row in connection.execute(COLUMNS, (oid,)))
-    return Table(oid, key.schema, key.table, kind, columns, tuple(primary_key), digest)
+    columns = tuple(TableColumn(*row) for row in connection.execute(COLUMNS, (oid,)))
+    return TargetTable(oid, key.schema, key.table, kind, columns, tuple(primary_key), digest)
 
 
 def equal(left: str, left_names: tuple[str, ...], right: str, right_names: tuple[str, ...]) -> sql.Composable:
@@ -125,3 +131,9 @@ def equal(left: str, left_names: tuple[str, ...], right: str, right_names: tuple
     return sql.SQL(" AND ").join(
         sql.SQL("{} = {}").format(sql.Identifier(left, a), sql.Identifier(right, b)) for a, b in pairs
     )
+
+
+def table_oid(connection: psycopg.Connection, key: Key) -> int | None:
+    """The oid of the key's table, or None when there is none of that name."""
+    found = connection.execute(RELATION, (key.schema, key.table)).fetchone()
+    return int(found[0]) if found else None

@@ -12,10 +12,7 @@ from vaccine.audit.finding import Assignment, Finding
 from vaccine.catalog.sql import query
 from vaccine.errors import UsageError
 from vaccine.operations import dry as describe
-from vaccine.operations.checks.carried import carried_on
-from vaccine.operations.checks.disk import read_space
-from vaccine.operations.key import Key
-from vaccine.operations.session.blockers import holders_of
+from vaccine.operations.dry import Key, carried_on, holders_of, read_space
 from vaccine.plan import afterwards, steps
 from vaccine.plan.estimate import Sizes, estimate
 from vaccine.plan.fingerprint import fingerprint

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vaccine.operations.checks.disk import need
+from vaccine.operations.dry import need
 from vaccine.plan.groups import Counted
 from vaccine.plan.model import Estimate
 from vaccine.plan.target import Target

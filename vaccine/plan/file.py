@@ -12,7 +12,7 @@ from typing import Any
 from vaccine.audit.finding import Expression
 from vaccine.errors import PlanFileError
 from vaccine.plan.locks import LockMode
-from vaccine.plan.model import Estimate, Fingerprint, Group, Hazard, Member, Plan, Statement, Step, Vaccination
+from vaccine.plan.model import DuplicateGroup, Estimate, Fingerprint, Hazard, Member, Plan, Statement, Step, Vaccination
 
 FORMAT = 1
 REMAKE = "make it anew: vaccine plan -o plan.json"
@@ -113,8 +113,8 @@ def _vaccination(of: dict[str, Any]) -> Vaccination:
     return Vaccination(**fields)
 
 
-def _group(of: dict[str, Any]) -> Group:
-    return Group(
+def _group(of: dict[str, Any]) -> DuplicateGroup:
+    return DuplicateGroup(
         key=tuple(of["key"]),
         survivor=_member(of["survivor"]),
         excess=tuple(map(_member, of["excess"])),

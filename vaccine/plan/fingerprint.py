@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 
 from vaccine.errors import DriftError, RefusedError
-from vaccine.operations.rows.find import TEXT_FORM
+from vaccine.operations.dry import TEXT_FORM
 from vaccine.plan.groups import Counted, Selection, count_groups
 from vaccine.plan.model import Fingerprint, Plan, Vaccination
 from vaccine.plan.target import Target, read_target

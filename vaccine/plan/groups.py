@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 
 from vaccine.audit.finding import Assignment, Expression, Scalar
-from vaccine.plan.model import Group, Member
+from vaccine.plan.model import DuplicateGroup, Member
 
 DIRECTION = re.compile(r"\s+(?:ASC|DESC)?(?:\s*NULLS\s+(?:FIRST|LAST))?\s*$", re.IGNORECASE)
 MEMBERS_SHOWN = 10
@@ -73,7 +73,7 @@ def count_groups(connection: psycopg.Connection, of: Selection) -> Counted:
 
 def read_groups(
     connection: psycopg.Connection, of: Selection, columns: tuple[str, ...], limit: int
-) -> tuple[Group, ...]:
+) -> tuple[DuplicateGroup, ...]:
     """The largest `limit` groups, with at most ten rows of each; `columns` are compared for differences."""
     statement = sql.SQL(
         "SELECT chosen.number, place, ARRAY[{keys}]::text[], ARRAY[{primary_key}]::text[], ordering, image"
@@ -190,11 +190,11 @@ def _value(of: Scalar | Expression) -> sql.Composable:
 
 def _group(
     rows: list[tuple[tuple[str, ...], Member, tuple[str | None, ...]]], of: Selection, columns: tuple[str, ...]
-) -> Group:
+) -> DuplicateGroup:
     key, survivor, _ = rows[0]
     images = [image for _, _, image in rows]
     differs = tuple(name for place, name in enumerate(columns) if len({image[place] for image in images}) > 1)
-    return Group(
+    return DuplicateGroup(
         key=key,
         survivor=survivor,
         excess=tuple(member for _, member, _ in rows[1:]),

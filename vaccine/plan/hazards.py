@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from vaccine.audit.finding import Assignment
-from vaccine.operations.checks.carried import CarriedOn
-from vaccine.operations.table import MOST_COLUMNS
+from vaccine.operations.dry import MOST_COLUMNS, CarriedOn
 from vaccine.plan.groups import Counted
 from vaccine.plan.hazard_texts import hazard
 from vaccine.plan.model import Hazard

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from vaccine.catalog.keyname import parse_key
 from vaccine.errors import UsageError
 from vaccine.plan.file import load
 from vaccine.plan.naming import index_name
-from vaccine.plan.request import parse_key
 from vaccine.writers.model import KeySpec
 
 

@@ -12,12 +12,13 @@ import psycopg
 from vaccine import __version__
 from vaccine.audit.finding import Finding, Priority
 from vaccine.audit.run import AuditSettings, audit_key, run_audit
+from vaccine.catalog.keyname import KeyName
 from vaccine.plan.build import build
 from vaccine.plan.file import with_id
 from vaccine.plan.fingerprint import fix_text_form
 from vaccine.plan.hazard_texts import hazard
 from vaccine.plan.model import Plan, Vaccination
-from vaccine.plan.request import Choices, KeyName, locate, refuse_bad_sql, refuse_unknown_columns
+from vaccine.plan.request import Choices, locate, refuse_bad_sql, refuse_unknown_columns
 from vaccine.plan.target import read_target, refuse_unreadable
 
 
@@ -68,7 +69,7 @@ def _with_failing_writers(vaccinations: tuple[Vaccination, ...], source: Sequenc
     """
     from vaccine.audit.sightings.evidence import failing_on_the_day  # noqa: PLC0415  an extra
     from vaccine.writers import KeySpec  # noqa: PLC0415  an extra
-    from vaccine.writers.scan import scan  # noqa: PLC0415  an extra
+    from vaccine.writers.scanner import scan  # noqa: PLC0415  an extra
 
     keys = [KeySpec(each.schema, each.table, each.columns, each.where, each.index_name) for each in vaccinations]
     found = scan(source, keys=keys)

@@ -20,7 +20,7 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Group:
+class DuplicateGroup:
     """One duplicate group: the survivor, the excess rows, and why the survivor stays."""
 
     key: tuple[str, ...]
@@ -102,7 +102,7 @@ class Vaccination:
     reasons: tuple[str, ...]
     rows: int | None
     distinct: int | None
-    groups: tuple[Group, ...]  # the first few; `fingerprint` counts them all
+    groups: tuple[DuplicateGroup, ...]  # the first few; `fingerprint` counts them all
     up: tuple[Step, ...]
     down: tuple[Step, ...]
     hazards: tuple[Hazard, ...]

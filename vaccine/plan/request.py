@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,20 +9,9 @@ import psycopg
 from psycopg import sql
 
 from vaccine.audit.finding import Assignment, Expression, Scalar
+from vaccine.catalog.keyname import KEY_FORM, KeyName
 from vaccine.errors import PredicateError, UnknownKeyError, UsageError
 from vaccine.plan.target import Target
-
-IDENTIFIER = re.compile(r'"(?:[^"]|"")+"|[^.,"]+')
-KEY_FORM = "give TABLE.COLUMN or SCHEMA.TABLE.COLUMN, more columns after commas: orders.tenant_id,code"
-
-
-@dataclass(frozen=True)
-class KeyName:
-    """A key as it was typed; `schema` is None where it was left out."""
-
-    schema: str | None
-    table: str
-    columns: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -37,36 +25,6 @@ class Choices:
     keep: tuple[tuple[str, ...], ...] = ()
     max_rows: int | None = None
     gate: str = "auto"
-
-
-def parse_key(text: str) -> KeyName:
-    """A key from `[schema.]table.column[,column…]`; names as they are in the catalog, or in double quotes.
-
-    Raises:
-        UsageError: the text has another form.
-    """
-    parts: list[list[str]] = [[]]
-    position = 0
-    while position < len(text):
-        found = IDENTIFIER.match(text, position)
-        if found is None:
-            raise UsageError(f"{text} names no key", fix=KEY_FORM)
-        parts[-1].append(_unquoted(found.group()))
-        position = found.end()
-        separator = text[position : position + 1]
-        if (separator == "." and len(parts) == 1) or (separator == "." and len(parts) == 2 and len(parts[-1]) == 1):
-            parts.append([])
-            position += 1
-        elif separator == "," and len(parts) >= 2:
-            position += 1
-        elif separator:
-            raise UsageError(f"{text} names no key", fix=KEY_FORM)
-    if text.endswith((".", ",")) or len(parts) < 2 or not parts[-1]:
-        raise UsageError(f"{text} names no key", fix=KEY_FORM)
-    *path, columns = parts
-    if len(set(columns)) != len(columns):
-        raise UsageError(f"{text} names a column twice", fix=KEY_FORM)
-    return KeyName(path[0][0] if len(path) == 2 else None, path[-1][0], tuple(columns))
 
 
 def parse_assignment(text: str) -> tuple[str, Scalar | Expression]:
@@ -155,7 +113,3 @@ def refuse_bad_sql(connection: psycopg.Connection, target: Target, where: str | 
                 why=(error.diag.message_primary or str(error)).strip(),
                 fix=f"write it in SQL over the columns of {target.schema}.{target.table}, quoted where needed",
             ) from None
-
-
-def _unquoted(part: str) -> str:
-    return part[1:-1].replace('""', '"') if part.startswith('"') else part.strip()

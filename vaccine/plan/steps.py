@@ -10,7 +10,7 @@ import psycopg
 
 from vaccine.audit.finding import Assignment, Expression
 from vaccine.operations import dry as describe
-from vaccine.operations.key import Key, Policy, Value
+from vaccine.operations.dry import Key, Policy, Value
 from vaccine.plan.locks import LockMode
 from vaccine.plan.model import Statement, Step, Vaccination
 

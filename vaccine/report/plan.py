@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterator
 
 from vaccine.audit.finding import Expression, Scalar
-from vaccine.plan.model import Group, Plan, Step, Vaccination
+from vaccine.plan.model import DuplicateGroup, Plan, Step, Vaccination
 
 INDENT = "  "
 
@@ -75,7 +75,7 @@ def _groups(of: Vaccination, width: int) -> Iterator[str]:
         yield f"   … and {hidden:,} more group(s): --groups {of.fingerprint.groups} shows them all"
 
 
-def _group(group: Group, of: Vaccination, width: int) -> Iterator[str]:
+def _group(group: DuplicateGroup, of: Vaccination, width: int) -> Iterator[str]:
     key = ", ".join(f"{name} = {value}" for name, value in zip(of.columns, group.key, strict=True))
     yield from _wrapped(_flat(key), width, "   ")
     yield from _wrapped(f"keep    {_row(group.survivor.primary_key, of)}   {_flat(group.reason)}", width, "     ")

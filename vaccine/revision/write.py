@@ -37,7 +37,7 @@ class Written:
 
 
 @dataclass(frozen=True)
-class Place:
+class Destination:
     """Where revisions go: the environment's alembic.ini, the head to build on, and the versions folder."""
 
     alembic_ini: Path
@@ -45,7 +45,7 @@ class Place:
     version_path: Path | None = None
 
 
-def write_revisions(plan: Plan, place: Place) -> tuple[Written, ...]:
+def write_revisions(plan: Plan, place: Destination) -> tuple[Written, ...]:
     """One revision per vaccination, each on top of the one before; all or none.
 
     Raises:
@@ -152,7 +152,7 @@ def _refuse_twice(scripts: ScriptDirectory, plan: Plan) -> None:
             )
 
 
-def _head(scripts: ScriptDirectory, place: Place) -> str:
+def _head(scripts: ScriptDirectory, place: Destination) -> str:
     heads = scripts.get_heads()
     if place.head in {None, "head"}:
         if len(heads) > 1:
@@ -168,7 +168,7 @@ def _head(scripts: ScriptDirectory, place: Place) -> str:
     return place.head
 
 
-def _write(scripts: ScriptDirectory, plan: Plan, of: Vaccination, head: str, place: Place) -> Written:
+def _write(scripts: ScriptDirectory, plan: Plan, of: Vaccination, head: str, place: Destination) -> Written:
     """Write one file and check it; with other indents where the template has another one."""
     failure: Exception | None = None
     for indent in INDENTS:
@@ -195,7 +195,7 @@ def _write(scripts: ScriptDirectory, plan: Plan, of: Vaccination, head: str, pla
 
 
 def _generate(
-    scripts: ScriptDirectory, plan: Plan, of: Vaccination, head: str, place: Place, *, indent: int, rev_id: str
+    scripts: ScriptDirectory, plan: Plan, of: Vaccination, head: str, place: Destination, *, indent: int, rev_id: str
 ) -> Script:
     upgrades, downgrades = body(plan, of, indent)
     options: dict[str, Any] = {"version_path": place.version_path} if place.version_path else {}

@@ -1,6 +1,6 @@
 """Writers in source code: who inserts into a table, how it meets a conflict, and the fix for each.
 
-`scan.scan` reads source trees; it needs the extra `writers` (ast-grep-py, sqlglot) and no database.
+`scanner.scan` reads source trees; it needs the extra `writers` (ast-grep-py, sqlglot) and no database.
 """
 
 from __future__ import annotations

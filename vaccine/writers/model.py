@@ -167,7 +167,7 @@ class SourceWriter:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class ScanCounts:
     """How many files were read and left out, by reason, and how many lines were read."""
 
     read: int = 0
@@ -180,7 +180,7 @@ class SourceWriters:
     """All writers found, in the order of file and line; one entry for each key that a writer fits."""
 
     writers: tuple[SourceWriter, ...] = ()
-    counts: Counts = field(default_factory=Counts)
+    counts: ScanCounts = field(default_factory=ScanCounts)
 
     def of(self, key: KeySpec) -> tuple[SourceWriter, ...]:
         """The writers that were judged against `key`."""

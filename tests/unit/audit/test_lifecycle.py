@@ -6,7 +6,7 @@ import pytest
 
 from vaccine.audit.finding import Expression
 from vaccine.audit.lifecycle import Override, lifecycle, survivor_order, whole_predicate
-from vaccine.catalog.model import Catalog, Choices, Column, Index, Table
+from vaccine.catalog.model import Catalog, Column, FieldChoices, Index, Table
 
 
 def _column(name: str, kind: str = "text", category: str = "S", **more: object) -> Column:
@@ -66,7 +66,7 @@ def test_a_sibling_shows_the_pattern_and_choices_the_value() -> None:
     guard = Index("uq_open", KEY, "", unique=True, predicate="((status)::text = 'open'::text)")
     table = _table(_column("status", "character varying(20)"))
     sibling = _table(_column("status"), name="sibling", indexes=(guard,))
-    catalog = _catalog(table, sibling, choices=(Choices("t", "status", ("open", "resolved")),))
+    catalog = _catalog(table, sibling, choices=(FieldChoices("t", "status", ("open", "resolved")),))
     found = lifecycle(catalog, table, KEY)
     assert found.predicate == "status = 'open'"
     assert found.assign == (("status", "resolved"),)

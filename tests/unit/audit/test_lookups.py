@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vaccine.audit.hints.lookups import hints_from_functions, hints_from_statements
-from vaccine.catalog.model import Catalog, Column, Function, Index, Statement, Table
+from vaccine.catalog.model import Catalog, CatalogFunction, Column, Index, SeenStatement, Table
 
 ORDERS = Table(
     "public",
@@ -20,7 +20,7 @@ ORDERS = Table(
     ),
     indexes=(Index("orders_pkey", ("id",), "", unique=True, primary=True),),
 )
-INSERT = Statement("INSERT INTO orders (number) VALUES ($1)", 7)
+INSERT = SeenStatement("INSERT INTO orders (number) VALUES ($1)", 7)
 
 
 def _catalog(*tables: Table) -> Catalog:
@@ -54,10 +54,10 @@ def _catalog(*tables: Table) -> Catalog:
 )
 def test_lookups_before_an_insert_are_hints(query: str, columns: tuple[str, ...] | None) -> None:
     of = _catalog(ORDERS)
-    hints = hints_from_statements([Statement(query, 1234), INSERT], of)
+    hints = hints_from_statements([SeenStatement(query, 1234), INSERT], of)
     assert [hint.columns for hint in hints] == ([columns] if columns else [])
     assert all("called 1,234 times finds a row by" in hint.reason for hint in hints)
-    assert hints_from_statements([Statement(query, 1234)], of) == ()
+    assert hints_from_statements([SeenStatement(query, 1234)], of) == ()
 
 
 def test_one_statement_may_look_and_insert() -> None:
@@ -66,13 +66,13 @@ def test_one_statement_may_look_and_insert() -> None:
         "INSERT INTO orders (number) SELECT number FROM staging WHERE batch = $1",
     )
     staging = Table("public", "staging", columns=(Column("batch", 1, "text"), Column("number", 2, "text")))
-    statements = [Statement(each, 9) for each in text] + [Statement("INSERT INTO staging VALUES ($1)")]
+    statements = [SeenStatement(each, 9) for each in text] + [SeenStatement("INSERT INTO staging VALUES ($1)")]
     assert [hint.columns for hint in hints_from_statements(statements, _catalog(ORDERS, staging))] == [("number",)]
 
 
 def test_a_bare_name_that_two_schemas_have_says_nothing_unless_one_is_public() -> None:
     a, b = (Table(schema, "orders", columns=ORDERS.columns, indexes=ORDERS.indexes) for schema in ("a", "b"))
-    look = [Statement("SELECT * FROM orders WHERE number = $1 LIMIT $2", 9), INSERT]
+    look = [SeenStatement("SELECT * FROM orders WHERE number = $1 LIMIT $2", 9), INSERT]
     assert hints_from_statements(look, _catalog(a, b)) == ()
     assert [hint.schema for hint in hints_from_statements(look, _catalog(a, b, ORDERS))] == ["public"]
 
@@ -80,8 +80,8 @@ def test_a_bare_name_that_two_schemas_have_says_nothing_unless_one_is_public() -
 def test_a_function_that_looks_up_then_inserts_is_a_hint() -> None:
     body = "BEGIN SELECT id INTO x FROM orders WHERE number = p LIMIT 1; "
     body += "IF NOT FOUND THEN INSERT INTO orders(number) VALUES (p); END IF; END"
-    [hint] = hints_from_functions([Function("public", "place", "plpgsql", body)], _catalog(ORDERS))
+    [hint] = hints_from_functions([CatalogFunction("public", "place", "plpgsql", body)], _catalog(ORDERS))
     assert hint.columns == ("number",)
     assert "public.place" in hint.reason
-    see = Function("public", "see", "sql", "SELECT 1 FROM orders WHERE number = $1")
+    see = CatalogFunction("public", "see", "sql", "SELECT 1 FROM orders WHERE number = $1")
     assert hints_from_functions([see], _catalog(ORDERS)) == ()

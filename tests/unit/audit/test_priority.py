@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from vaccine.audit.counts import Counts
+from vaccine.audit.counts import KeyCounts
 from vaccine.audit.coverage import Coverage
 from vaccine.audit.finding import Priority, Writer
-from vaccine.audit.groups import Details, Group
+from vaccine.audit.groups import Details, SampleGroup
 from vaccine.audit.priority import Facts, judge
 from vaccine.catalog.model import Index, Table
 
@@ -17,7 +17,7 @@ GRANT = Writer("role", "app", confidence=0.1)
 
 def _facts(rows: int, excess: int = 0, nulls: int = 0, **more: object) -> Facts:
     groups = min(excess, 1) if excess < 10 else excess // 2
-    counts = Counts(rows, nulls, rows - nulls - excess, groups, excess)
+    counts = KeyCounts(rows, nulls, rows - nulls - excess, groups, excess)
     live = replace(counts, rows=rows - nulls, nulls=0)
     base = Facts(Table("public", "tasks"), ("code",), 0.6, Coverage(), every=counts, live=live)
     return replace(base, **more)  # type: ignore[arg-type]
@@ -58,7 +58,7 @@ def test_guards_and_their_holes_are_said() -> None:
 
 
 def test_a_sample_can_only_say_at_least() -> None:
-    sample = Counts(1000, 0, 998, 2, 2)
+    sample = KeyCounts(1000, 0, 998, 2, 2)
     found = judge(_facts(0, every=None, live=None, sample=sample))
     assert found.priority is Priority.HIGH
     assert found.reasons[0].startswith("at least 2 live duplicate groups")
@@ -76,13 +76,13 @@ def test_rows_speak_for_or_against_a_weak_candidate() -> None:
 
 
 def test_a_value_that_stands_for_none_is_no_damage() -> None:
-    nothing = Details(groups=(Group(("",), 51, ("1", "2")),))
+    nothing = Details(groups=(SampleGroup(("",), 51, ("1", "2")),))
     facts = _facts(1000, 50, writers=(FLOW,), details=nothing)
     facts = replace(facts, live=replace(facts.live, groups=1, empty=51))
     found = judge(facts)
     assert found.priority is Priority.MEDIUM
     assert "51 rows have code = '', which stands for no value: make it NULL first" in found.reasons
-    both = Details(groups=(Group(("N/A",), 49, ()), Group(("x",), 3, ())))
+    both = Details(groups=(SampleGroup(("N/A",), 49, ()), SampleGroup(("x",), 3, ())))
     found = judge(replace(facts, live=replace(facts.live, groups=2, empty=0), details=both))
     assert (found.priority, found.reasons[0]) == (
         Priority.HIGH,
@@ -92,8 +92,8 @@ def test_a_value_that_stands_for_none_is_no_damage() -> None:
 
 
 def test_empty_strings_do_not_make_a_key_look_shared() -> None:
-    counts = Counts(1000, 0, 401, 1, 599, empty=600)
-    details = Details(groups=(Group(("",), 600, ()),))
+    counts = KeyCounts(1000, 0, 401, 1, 599, empty=600)
+    details = Details(groups=(SampleGroup(("",), 600, ()),))
     found = judge(_facts(0, every=counts, live=counts, writers=(FLOW,), details=details))
     assert found.priority is Priority.MEDIUM
 
@@ -116,7 +116,7 @@ def test_inserts_without_a_name_and_live_rows_are_told_as_they_are() -> None:
     assert judge(facts).reasons[0] == (
         "no unique index; 5,000 rows inserted since 2026-01-01; no duplicate yet in 5,000 rows"
     )
-    live = replace(facts, live=Counts(40, 0, 40, 0, 0))
+    live = replace(facts, live=KeyCounts(40, 0, 40, 0, 0))
     assert judge(live).reasons[0].endswith("no duplicate yet in 40 live rows")
 
 

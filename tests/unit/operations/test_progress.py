@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from datetime import UTC, datetime
 
-from vaccine.operations.index.progress import Progress, Reading, left
+from vaccine.operations.index.progress import BuildProgress, Reading, left
 from vaccine.operations.session.blockers import Blocker
 
 WRITER = Blocker(
@@ -37,7 +37,7 @@ def test_the_time_left_is_told_once_it_is_known() -> None:
 def test_off_a_terminal_there_are_lines_and_a_blocker_is_named_once() -> None:
     said: list[str] = []
     stream = io.StringIO()
-    progress = Progress("build uq", said.append, stream)
+    progress = BuildProgress("build uq", said.append, stream)
     for _ in range(3):
         progress.show(WAITING, [WRITER], 1)
     progress.close()
@@ -49,7 +49,7 @@ def test_off_a_terminal_there_are_lines_and_a_blocker_is_named_once() -> None:
 def test_on_a_terminal_there_is_a_bar_that_goes_away() -> None:
     said: list[str] = []
     stream = Terminal()
-    progress = Progress("build uq", said.append, stream)
+    progress = BuildProgress("build uq", said.append, stream)
     progress.show(Reading("building index: scanning table", 1, waiting=False), [], 7)
     assert "█" in stream.getvalue()
     assert "35%" in stream.getvalue()

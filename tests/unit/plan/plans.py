@@ -6,7 +6,7 @@ from typing import Any
 from vaccine.audit.finding import Expression
 from vaccine.plan.file import with_id
 from vaccine.plan.locks import LockMode
-from vaccine.plan.model import Estimate, Fingerprint, Group, Hazard, Member, Plan, Statement, Step, Vaccination
+from vaccine.plan.model import DuplicateGroup, Estimate, Fingerprint, Hazard, Member, Plan, Statement, Step, Vaccination
 
 HOSTILE = 'we"ird %s {x}\n"""; import os #\\ é'
 
@@ -27,7 +27,7 @@ VACCINATION = Vaccination(
     rows=165,
     distinct=148,
     groups=(
-        Group(
+        DuplicateGroup(
             ("44815e74c3d0f846",), Member(("3896",), ("b", "3896")), (Member(("3994",), ("a", "3994")),), "seen last"
         ),
     ),

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.unit.plan.plans import VACCINATION, hostile, plan
 
+from tests.unit.plan.plans import VACCINATION, hostile, plan
 from vaccine.errors import PlanFileError
 from vaccine.plan import file as planfile
 

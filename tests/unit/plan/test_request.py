@@ -3,8 +3,9 @@
 import pytest
 
 from vaccine.audit.finding import Expression
+from vaccine.catalog.keyname import KeyName, parse_key
 from vaccine.errors import UsageError
-from vaccine.plan.request import KeyName, parse_assignment, parse_key
+from vaccine.plan.request import parse_assignment
 
 
 @pytest.mark.parametrize(

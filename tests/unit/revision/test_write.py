@@ -7,21 +7,21 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from tests.unit.plan.plans import HOSTILE, VACCINATION, hostile, plan
 
+from tests.unit.plan.plans import HOSTILE, VACCINATION, hostile, plan
 from vaccine.errors import AlembicEnvironmentError
-from vaccine.revision.write import Place, write_revisions
+from vaccine.revision.write import Destination, write_revisions
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def place(tmp_path: Path) -> Destination:
     """A foreign Alembic environment, as `alembic init` makes it."""
     ini = tmp_path / "alembic.ini"
     command.init(Config(str(ini)), str(tmp_path / "migrations"))
-    return Place(ini)
+    return Destination(ini)
 
 
-def files(place: Place) -> list[Path]:
+def files(place: Destination) -> list[Path]:
     return sorted((place.alembic_ini.parent / "migrations/versions").glob("*.py"))
 
 
@@ -34,7 +34,7 @@ def literals(path: Path) -> dict[str, dict[str, object]]:
     return found
 
 
-def test_a_revision_spells_everything_out(place: Place) -> None:
+def test_a_revision_spells_everything_out(place: Destination) -> None:
     (written,) = write_revisions(plan(), place)
     assert literals(written.path) == {
         "KEY": {
@@ -57,7 +57,7 @@ def test_a_revision_spells_everything_out(place: Place) -> None:
     assert text.startswith('"""One row per public.system_issues (violation_hash)\n\nLive rows: WHERE status = \'open\'')
 
 
-def test_hostile_names_stay_literals(place: Place) -> None:
+def test_hostile_names_stay_literals(place: Destination) -> None:
     (written,) = write_revisions(plan(hostile()), place)
     assert literals(written.path)["KEY"]["schema"] == HOSTILE
     tree = ast.parse(written.path.read_text(encoding="utf-8"))
@@ -65,14 +65,14 @@ def test_hostile_names_stay_literals(place: Place) -> None:
     assert "os" not in imported
 
 
-def test_several_vaccinations_stand_on_one_another(place: Place) -> None:
+def test_several_vaccinations_stand_on_one_another(place: Destination) -> None:
     first, second = write_revisions(plan(VACCINATION, hostile()), place)
     assert first.down_revision is None
     assert second.down_revision == first.revision
     assert ScriptDirectory.from_config(Config(str(place.alembic_ini))).get_heads() == [second.revision]
 
 
-def test_a_plan_is_written_once(place: Place) -> None:
+def test_a_plan_is_written_once(place: Destination) -> None:
     write_revisions(plan(), place)
     with pytest.raises(AlembicEnvironmentError, match="already written"):
         write_revisions(plan(), place)
@@ -81,7 +81,7 @@ def test_a_plan_is_written_once(place: Place) -> None:
 
 def test_a_missing_environment_is_said(tmp_path: Path) -> None:
     with pytest.raises(AlembicEnvironmentError, match="there is no Alembic environment") as caught:
-        write_revisions(plan(), Place(tmp_path / "alembic.ini"))
+        write_revisions(plan(), Destination(tmp_path / "alembic.ini"))
     assert "vaccine init" in caught.value.fix
 
 
@@ -94,7 +94,7 @@ def test_a_missing_environment_is_said(tmp_path: Path) -> None:
         (lambda text: text + "\n${nonsense(}\n", "cannot take the revision"),
     ],
 )  # fmt: skip
-def test_a_template_that_loses_the_operations_leaves_nothing(place: Place, change, said: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_template_that_loses_the_operations_leaves_nothing(place: Destination, change, said: str) -> None:  # type: ignore[no-untyped-def]
     template = place.alembic_ini.parent / "migrations/script.py.mako"
     template.write_text(change(template.read_text()))
     with pytest.raises(AlembicEnvironmentError, match=said):
@@ -102,14 +102,14 @@ def test_a_template_that_loses_the_operations_leaves_nothing(place: Place, chang
     assert files(place) == []
 
 
-def test_a_two_space_template_is_followed(place: Place) -> None:
+def test_a_two_space_template_is_followed(place: Destination) -> None:
     template = place.alembic_ini.parent / "migrations/script.py.mako"
     template.write_text(template.read_text().replace("    ", "  "))
     (written,) = write_revisions(plan(), place)
     assert "\n  op.create_unique_index_concurrently(" in written.path.read_text()
 
 
-def test_several_heads_ask_which(place: Place) -> None:
+def test_several_heads_ask_which(place: Destination) -> None:
     config = Config(str(place.alembic_ini))
     scripts = ScriptDirectory.from_config(config)
     one = scripts.generate_revision("aaa", "one", head="base")
@@ -118,11 +118,11 @@ def test_several_heads_ask_which(place: Place) -> None:
     with pytest.raises(AlembicEnvironmentError, match="2 heads") as caught:
         write_revisions(plan(), place)
     assert "--head" in caught.value.fix
-    (written,) = write_revisions(plan(), Place(place.alembic_ini, head="aaa"))
+    (written,) = write_revisions(plan(), Destination(place.alembic_ini, head="aaa"))
     assert written.down_revision == "aaa"
 
 
-def test_cleaning_up_removes_only_the_file_just_written(place: Place) -> None:
+def test_cleaning_up_removes_only_the_file_just_written(place: Destination) -> None:
     bystander = place.alembic_ini.parent / "migrations/versions/somebody_elses.py"
     template = place.alembic_ini.parent / "migrations/script.py.mako"
     meanwhile = f"<% open({str(bystander)!r}, 'w').close() %>"

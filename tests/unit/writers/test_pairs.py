@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from vaccine.writers import KeySpec
-from vaccine.writers.scan import scan
+from vaccine.writers.scanner import scan
 
 FOLDER = Path(__file__).parents[2] / "writers" / "pairs"
 KEY = KeySpec(

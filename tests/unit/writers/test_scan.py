@@ -17,10 +17,10 @@ from vaccine.errors import UsageError
 from vaccine.writers import KeySpec, Verdict, fingerprint, new_racing, racing
 from vaccine.writers.fix.fix import fix, templates
 from vaccine.writers.fix.patch import patch
-from vaccine.writers.scan import scan
 from vaccine.writers.scan.grammar import grammars
 from vaccine.writers.scan.rules import rules_of
 from vaccine.writers.scan.shell import commands
+from vaccine.writers.scanner import scan
 
 AUDIT = Path(__file__).parents[2] / "writers" / "audit"
 ISSUES = KeySpec(
@@ -200,9 +200,9 @@ def test_a_missing_library_is_said_and_help_needs_none() -> None:
     code = (
         "import sys; sys.modules['ast_grep_py'] = None; sys.modules['sqlglot'] = None\n"
         "from vaccine.cli import cli\n"
-        "import vaccine.writers, vaccine.source\n"
+        "import vaccine.writers, vaccine.writers.scanner, vaccine.audit.sightings.source\n"
         "from vaccine.errors import UsageError\n"
-        "try: vaccine.writers.scan([])\n"
+        "try: vaccine.writers.scanner.scan([])\n"
         "except UsageError as error: print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

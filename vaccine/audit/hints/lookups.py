@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from vaccine.audit.lifecycle import lifecycle_columns
+from vaccine.candidates.lifecycle import lifecycle_columns
 from vaccine.candidates.model import KeyHint
-from vaccine.catalog.model import Catalog, Function, Statement, Table
+from vaccine.catalog.model import Catalog, CatalogFunction, SeenStatement, Table
 
 _NAME = r'(?:"(?:[^"]|"")+"|[\w$]+)'
 _TABLE = rf"(?P<table>{_NAME}(?:\s*\.\s*{_NAME})?)"
@@ -45,7 +45,7 @@ class _Lookup:
     limited: bool
 
 
-def hints_from_statements(statements: Iterable[Statement], catalog: Catalog) -> tuple[KeyHint, ...]:
+def hints_from_statements(statements: Iterable[SeenStatement], catalog: Catalog) -> tuple[KeyHint, ...]:
     """Hints from `pg_stat_statements`: a lookup by equality on a table that other statements insert into.
 
     Args:
@@ -65,7 +65,7 @@ def hints_from_statements(statements: Iterable[Statement], catalog: Catalog) -> 
     return tuple(found.values())
 
 
-def hints_from_functions(functions: Sequence[Function], catalog: Catalog) -> tuple[KeyHint, ...]:
+def hints_from_functions(functions: Sequence[CatalogFunction], catalog: Catalog) -> tuple[KeyHint, ...]:
     """Hints from function bodies that look a row up by equality and insert into the same table."""
     found = {}
     for function in functions:

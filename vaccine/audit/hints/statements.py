@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from vaccine.catalog.model import Catalog, Statement
+from vaccine.catalog.model import Catalog, SeenStatement
 from vaccine.catalog.reader import Reader, question
 
 MOST = 2000  # statements of one kind
@@ -22,8 +22,8 @@ EXTENSION = "pg_stat_statements"
 class Statements:
     """Statements that insert, those that find one row at most, and what could not be seen."""
 
-    inserts: tuple[Statement, ...] = ()
-    lookups: tuple[Statement, ...] = ()
+    inserts: tuple[SeenStatement, ...] = ()
+    lookups: tuple[SeenStatement, ...] = ()
     unknowns: tuple[str, ...] = ()
 
 
@@ -47,7 +47,7 @@ def read_statements(reader: Reader, catalog: Catalog) -> Statements:
             rows = reader.rows(query)
     except psycopg.Error as error:
         return Statements(unknowns=(_unread(error),))
-    found = {kind: tuple(Statement(text, calls) for of, text, calls, _ in rows if of == kind) for kind in _KINDS}
+    found = {kind: tuple(SeenStatement(text, calls) for of, text, calls, _ in rows if of == kind) for kind in _KINDS}
     hidden = sum(statements for kind, _, _, statements in rows if kind == "hidden")
     return Statements(found["insert"], found["lookup"], (_hidden(hidden),) if hidden else ())
 

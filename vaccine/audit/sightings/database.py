@@ -12,7 +12,7 @@ from psycopg import sql
 
 from vaccine.audit.finding import Writer
 from vaccine.audit.hints.statements import Statements
-from vaccine.catalog.model import Catalog, Statement, Table
+from vaccine.catalog.model import Catalog, SeenStatement, Table
 from vaccine.catalog.reader import Reader, question
 
 _NAME = r'(?:"(?:[^"]|"")+"|[\w$]+)'
@@ -91,7 +91,7 @@ def _activity(reader: Reader, catalog: Catalog, found: _Found) -> list[str]:
     return []
 
 
-def _statements(statements: Sequence[Statement], found: _Found) -> None:
+def _statements(statements: Sequence[SeenStatement], found: _Found) -> None:
     for statement in statements:
         for schema, table in tables_inserted(statement.text):
             words = " ".join(statement.text.split())

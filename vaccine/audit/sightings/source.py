@@ -9,7 +9,7 @@ from pathlib import Path
 from vaccine.audit.finding import Writer
 from vaccine.audit.sightings.evidence import by_table
 from vaccine.catalog.model import Catalog
-from vaccine.writers.scan import scan
+from vaccine.writers.scanner import scan
 
 
 def source_writers(catalog: Catalog, folders: Sequence[Path]) -> Mapping[tuple[str, str], tuple[Writer, ...]]:

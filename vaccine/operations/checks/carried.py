@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from ..table import Table
+from ..table import TargetTable
 
 # A leaf partition has rows of its own for keys that refer to its parent; the parent's are left out only where they
 # would say the same once more. UNION ends cycles.
@@ -60,7 +60,7 @@ def carried_on(connection: psycopg.Connection, table: int, columns: Sequence[str
     return tuple(CarriedOn(*row) for row in found)
 
 
-def reasons(connection: psycopg.Connection, table: Table, columns: Sequence[str], doing: str) -> list[str]:
+def reasons(connection: psycopg.Connection, table: TargetTable, columns: Sequence[str], doing: str) -> list[str]:
     """Why not; `doing` is what changes the columns."""
     return [
         f"the foreign key {each.name} of {each.source} (ON UPDATE {each.action}) refers to {each.columns} of "

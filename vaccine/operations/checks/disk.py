@@ -14,7 +14,7 @@ from psycopg import sql
 
 from ..key import Key, Value
 from ..rows.resolve_shared import images_per_row
-from ..table import Table
+from ..table import TargetTable
 
 ENTRY_OVERHEAD = 16  # bytes of an index entry beside its key: header, line pointer, alignment
 FILL = 0.9  # the default fillfactor of a B-tree
@@ -101,7 +101,7 @@ def read_space(connection: psycopg.Connection) -> Space:
 
 
 def read_need(
-    connection: psycopg.Connection, table: Table, key: Key, assign: Mapping[str, Value], rows: int, *, index: bool
+    connection: psycopg.Connection, table: TargetTable, key: Key, assign: Mapping[str, Value], rows: int, *, index: bool
 ) -> Need:
     """What this vaccination takes, from the catalog's statistics: no row is read."""
     images = images_per_row(connection, table, assign)
@@ -121,7 +121,7 @@ def size(count: float) -> str:
     return f"{count:.1f} TB"
 
 
-def _live_rows(connection: psycopg.Connection, table: Table, key: Key) -> tuple[int, int]:
+def _live_rows(connection: psycopg.Connection, table: TargetTable, key: Key) -> tuple[int, int]:
     """How many live rows the planner expects, and how wide; of IS NOT NULL it knows the share, of num_nulls() not."""
     whole = (sql.SQL("{} IS NOT NULL").format(sql.Identifier(name)) for name in key.columns)
     condition = sql.SQL(" AND ").join([key.live, *whole])

@@ -19,7 +19,7 @@ from ..rows.restore import restorers
 from ..session.blockers import Blocker, holders_of, named, who_would_block
 from ..session.retry import with_lock_retries
 from ..session.run import Run
-from ..table import MOST_COLUMNS, PARTITIONED, Table, read_table
+from ..table import MOST_COLUMNS, PARTITIONED, TargetTable, read_table
 from . import carried
 from .disk import read_need, read_space
 from .restorable import refuse_lost_columns, refuse_pruned, refuse_unsettable
@@ -64,7 +64,7 @@ SELECT a.attname::text
 
 def before_resolve(
     run: Run, key: Key, policy: Policy, index: str | None, rows: str | None = None
-) -> tuple[Table, Work]:
+) -> tuple[TargetTable, Work]:
     """What must hold before a dedupe. Returns the table and the excess rows, found once for all.
 
     Raises:
@@ -117,7 +117,7 @@ def _other_rows(run: Run, work: Work, approved: str) -> list[str]:
     return [f"{work.rows} rows would be resolved, as many as the plan approved or fewer, but they are not its rows"]
 
 
-def before_index(run: Run, name: str, key: Key, policy: Policy) -> Table:
+def before_index(run: Run, name: str, key: Key, policy: Policy) -> TargetTable:
     """What must hold before the index is built.
 
     Raises:
@@ -159,7 +159,7 @@ def before_drop(run: Run, key: Key) -> None:
             refuse_unsettable(run, key, plan, table)
 
 
-def before_restore(run: Run, key: Key, plan: str) -> Table:
+def before_restore(run: Run, key: Key, plan: str) -> TargetTable:
     """What must hold before rows are restored.
 
     Raises:
@@ -188,7 +188,7 @@ def before_restore(run: Run, key: Key, plan: str) -> Table:
     return table
 
 
-def _rights(run: Run, table: Table, key: Key) -> list[str]:
+def _rights(run: Run, table: TargetTable, key: Key) -> list[str]:
     return [*missing_rights(run.worker, table), *missing_on_journal(run.worker, key)]
 
 
@@ -233,7 +233,7 @@ def _numbered(reasons: list[str]) -> str:
     return "".join(f"\n    {number}. {reason}" for number, reason in enumerate(reasons, 1))
 
 
-def _table(run: Run, key: Key) -> Table:
+def _table(run: Run, key: Key) -> TargetTable:
     """The table; what makes all other questions pointless is refused at once."""
     row = run.worker.execute(SERVER).fetchone()
     assert row is not None
@@ -256,7 +256,7 @@ def _table(run: Run, key: Key) -> Table:
     return table
 
 
-def _readable(run: Run, key: Key) -> Table:
+def _readable(run: Run, key: Key) -> TargetTable:
     """The table, once it can be read: behind an ACCESS EXCLUSIVE lock the questions would wait without an end."""
     table = _table(run, key)
     with suppress(psycopg.errors.InsufficientPrivilege):  # asked about next, in words
@@ -270,7 +270,7 @@ def _readable(run: Run, key: Key) -> Table:
     return table
 
 
-def _shape(run: Run, table: Table, key: Key, policy: Policy) -> list[str]:
+def _shape(run: Run, table: TargetTable, key: Key, policy: Policy) -> list[str]:
     """Whether the key and the policy fit the table as it is now."""
     missing = [name for name in (*key.columns, *policy.assign) if table.column(name) is None]
     if missing:
@@ -305,14 +305,14 @@ def _shape(run: Run, table: Table, key: Key, policy: Policy) -> list[str]:
     return reasons
 
 
-def _too_many_columns(table: Table) -> list[str]:
+def _too_many_columns(table: TargetTable) -> list[str]:
     if len(table.columns) <= MOST_COLUMNS:
         return []
     count = f"the table has {len(table.columns)} columns, Vaccine takes {MOST_COLUMNS} at most"
     return [f"{count}: a row is joined to its old image, and PostgreSQL joins 1664 columns"]
 
 
-def _probes(table: Table, key: Key, policy: Policy) -> list[tuple[str, sql.Composed]]:
+def _probes(table: TargetTable, key: Key, policy: Policy) -> list[tuple[str, sql.Composed]]:
     """Statements that are parsed and planned against the table and touch no row."""
     order = sql.SQL(", ").join([key.column_list, *(raw(f"{term}\n") for term in policy.survivor)])
     assignments = sql.SQL(", ").join(
@@ -327,7 +327,7 @@ def _probes(table: Table, key: Key, policy: Policy) -> list[tuple[str, sql.Compo
     ]
 
 
-def _index(run: Run, name: str, table: Table, key: Key) -> list[str]:
+def _index(run: Run, name: str, table: TargetTable, key: Key) -> list[str]:
     """Whether an index of that name could be built on the table."""
     reasons = []
     if table.kind == PARTITIONED:
@@ -356,7 +356,7 @@ def _index(run: Run, name: str, table: Table, key: Key) -> list[str]:
     return reasons
 
 
-def _width(run: Run, table: Table, key: Key) -> list[str]:
+def _width(run: Run, table: TargetTable, key: Key) -> list[str]:
     """Whether each live key fits a btree entry: the long ones are tried out in a temporary index."""
     wide = [row[0] for row in run.worker.execute(WIDE_TYPES, (table.oid, list(key.columns)))]
     if not wide:
@@ -377,7 +377,7 @@ def _width(run: Run, table: Table, key: Key) -> list[str]:
     return []
 
 
-def _kept_rows(run: Run, table: Table, key: Key, policy: Policy) -> tuple[list[str], list[str]]:
+def _kept_rows(run: Run, table: TargetTable, key: Key, policy: Policy) -> tuple[list[str], list[str]]:
     """The rows kept by hand: why no index could be built over them, and how they are no longer as planned."""
     if not policy.keep:
         return [], []

@@ -6,7 +6,7 @@ from ..errors import RestoreError
 from ..key import Key
 from ..rows.journal import has_journal
 from ..session.run import Run
-from ..table import Table
+from ..table import TargetTable
 from . import carried
 
 IMAGE_TABLES = """
@@ -77,7 +77,7 @@ def refuse_pruned(run: Run, key: Key, plan: str) -> None:
         )
 
 
-def refuse_lost_columns(run: Run, key: Key, plan: str, table: Table) -> None:
+def refuse_lost_columns(run: Run, key: Key, plan: str, table: TargetTable) -> None:
     """Refuse when a column that the journal holds is gone or has another type.
 
     Raises:
@@ -103,7 +103,7 @@ def refuse_lost_columns(run: Run, key: Key, plan: str, table: Table) -> None:
         )
 
 
-def refuse_unsettable(run: Run, key: Key, plan: str, table: Table) -> None:
+def refuse_unsettable(run: Run, key: Key, plan: str, table: TargetTable) -> None:
     """Refuse when a column that was set cannot be set back, or when setting it back would change rows elsewhere.
 
     Raises:
@@ -125,7 +125,7 @@ def refuse_unsettable(run: Run, key: Key, plan: str, table: Table) -> None:
         )
 
 
-def _refuse_keyless(run: Run, table: Table, images: str) -> None:
+def _refuse_keyless(run: Run, table: TargetTable, images: str) -> None:
     found = run.worker.execute(KEYLESS, {"table": table.oid, "images": images}).fetchone()
     if found:
         columns = ", ".join(found[0])

@@ -6,7 +6,7 @@ import psycopg
 from psycopg import sql
 
 from ..key import Key
-from ..table import Table
+from ..table import TargetTable
 
 PRIVILEGES = """
 SELECT pg_catalog.pg_has_role(c.relowner, 'USAGE'),
@@ -80,7 +80,7 @@ def missing_on_journal(connection: psycopg.Connection, key: Key) -> list[str]:
     ]
 
 
-def missing_rights(connection: psycopg.Connection, table: Table) -> list[str]:
+def missing_rights(connection: psycopg.Connection, table: TargetTable) -> list[str]:
     """What the session's role lacks to resolve rows of the table, keep their images and build an index; in words."""
     row = connection.execute(PRIVILEGES, (table.oid,)).fetchone()
     assert row is not None

@@ -20,7 +20,8 @@ from ..key import Key, names
 from ..session.blockers import holders_of, named, who_would_block
 from ..session.retry import with_lock_retries
 from ..session.run import Run
-from .states import empty_copy, index_statement, table_oid, wanted, wanted_oid
+from ..table import table_oid
+from .states import empty_copy, index_statement, wanted, wanted_oid
 from .watch import Budget, run_alone, wait_for_present
 
 SCHEMA = "vaccine"

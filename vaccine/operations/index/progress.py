@@ -1,4 +1,4 @@
-"""Progress of one statement for the DBA: a bar on a terminal, lines elsewhere."""
+"""BuildProgress of one statement for the DBA: a bar on a terminal, lines elsewhere."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SAY_EVERY_S = 5.0
 WIDTH = 24
 
 # The share of a build's time after each phase, roughly: what the bar shows, nothing is decided by it.
-# Phases as in the manual, "CREATE INDEX Progress Reporting".
+# Phases as in the manual, "CREATE INDEX BuildProgress Reporting".
 _SHARES = {
     "initializing": (0, 0),
     "waiting for writers before build": (0, 0),
@@ -47,7 +47,7 @@ class Reading:
         return start + (end - start) * min(max(self.share, 0.0), 1.0)
 
 
-class Progress:
+class BuildProgress:
     """Shows readings as they come: `what` is the statement in the DBA's words."""
 
     def __init__(self, what: str, say: Callable[[str], None], stream: TextIO | None = None) -> None:

@@ -10,6 +10,7 @@ import psycopg
 from psycopg import sql
 
 from ..key import Key, raw
+from ..table import RELATION, table_oid
 
 NAME_BYTES = 63
 
@@ -41,12 +42,6 @@ SELECT x.indisvalid, x.indisready AND x.indislive, x.indrelid::bigint, pg_catalo
  WHERE x.indexrelid = {index}
 """
 _MEANING = 4  # the facts from here on are the definition
-
-_RELATION = """
-SELECT c.oid::bigint, c.relkind::text FROM pg_catalog.pg_class c
-  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE n.nspname = %s AND c.relname = %s
-"""
 
 # A REINDEX CONCURRENTLY reports the oid of the copy that it builds, and holds a session's lock on the index itself,
 # as on the copy: by that it is told from one of another index. To a role without pg_read_all_stats the report says
@@ -90,7 +85,7 @@ def index_statement(name: str, key: Key, *, concurrently: bool = True, unique: b
 
 def index_state(connection: psycopg.Connection, name: str, key: Key) -> IndexState:
     """What stands under the name now. `connection` is autocommit, of a role that may make temporary tables."""
-    found = connection.execute(_RELATION, (key.schema, name)).fetchone()
+    found = connection.execute(RELATION, (key.schema, name)).fetchone()
     if found is None:
         return IndexState("absent")
     oid, kind = found
@@ -144,12 +139,6 @@ def is_leftover_of(leftover: str, name: str) -> bool:
     base, suffix = match.groups()
     room = NAME_BYTES - len(suffix.encode())
     return bool(base == name.encode()[:room].decode(errors="ignore"))
-
-
-def table_oid(connection: psycopg.Connection, key: Key) -> int | None:
-    """The oid of the key's table, or None when there is none of that name."""
-    found = connection.execute(_RELATION, (key.schema, key.table)).fetchone()
-    return int(found[0]) if found else None
 
 
 def try_out(connection: psycopg.Connection, key: Key) -> None:

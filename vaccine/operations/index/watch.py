@@ -17,7 +17,7 @@ from psycopg import errors, pq, sql
 
 from ..session.blockers import Blocker, duration, named, who_blocks
 from ..session.run import Run
-from .progress import Progress, Reading
+from .progress import BuildProgress, Reading
 
 POLL_S = 0.2
 CANCEL_S = 30.0
@@ -83,7 +83,7 @@ def wait_for_present(run: Run, what: str, budget: Budget, present: Callable[[], 
     """
     first = present()
     waiting = {each.identity for each in first}
-    progress = Progress(what, run.say)
+    progress = BuildProgress(what, run.say)
     still, last, pause = list(first), time.monotonic(), 0.005
     try:
         while still:
@@ -115,7 +115,7 @@ def run_alone(run: Run, statement: sql.Composed, what: str, budget: Budget, *, f
         if finish and builder.info.server_version >= 140000:
             builder.execute("SET client_connection_check_interval = 0")
         builder.pgconn.send_query(statement.as_bytes(builder))
-        progress = Progress(what, run.say)
+        progress = BuildProgress(what, run.say)
         try:
             _watch(run, builder, progress, budget)
         except OverBudgetError as over:
@@ -132,7 +132,7 @@ def run_alone(run: Run, statement: sql.Composed, what: str, budget: Budget, *, f
         _outcome(builder)
 
 
-def _watch(run: Run, builder: psycopg.Connection, progress: Progress, budget: Budget) -> None:
+def _watch(run: Run, builder: psycopg.Connection, progress: BuildProgress, budget: Budget) -> None:
     """Return when the statement has ended, well or not."""
     pid = builder.info.backend_pid
     last = time.monotonic()

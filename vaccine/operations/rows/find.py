@@ -17,7 +17,7 @@ import psycopg
 from psycopg import sql
 
 from ..key import Key, Policy, names, raw, value
-from ..table import Table
+from ..table import TargetTable
 
 WORK = sql.Identifier("pg_temp", "vaccine_work")
 WORK_MEM = "64MB"
@@ -35,7 +35,7 @@ TEXT_FORM = (
 class Work:
     """The excess rows that were found: numbered 1 to `rows` in primary-key order, each with its survivor."""
 
-    table: Table
+    table: TargetTable
     key: Key
     policy: Policy
     rows: int
@@ -64,7 +64,7 @@ class Work:
         return first, second, third, fourth
 
 
-def find(connection: psycopg.Connection, table: Table, key: Key, policy: Policy) -> Work:
+def find(connection: psycopg.Connection, table: TargetTable, key: Key, policy: Policy) -> Work:
     """Fill the work table with the excess rows of all live duplicate groups as they are now."""
     work = Work(table, key, policy, 0, 0)
     with connection.transaction():

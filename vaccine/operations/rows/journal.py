@@ -20,7 +20,7 @@ from psycopg import errors, sql
 
 from ..errors import PreflightError
 from ..key import Key, Policy, literals, names
-from ..table import Table
+from ..table import TargetTable
 
 SCHEMA = "vaccine"
 META = ("vaccine_batch", "vaccine_row", "vaccine_image")
@@ -107,7 +107,7 @@ class Images:
 
     name: str
     meta: tuple[str, str, str]
-    table: Table
+    table: TargetTable
 
     @property
     def relation(self) -> sql.Identifier:
@@ -228,7 +228,7 @@ def ensure_journal(connection: psycopg.Connection) -> None:
             raise
 
 
-def ensure_images(connection: psycopg.Connection, table: Table) -> Images:
+def ensure_images(connection: psycopg.Connection, table: TargetTable) -> Images:
     """The image table for the shape that a table has now; made when there is none."""
     found = connection.execute(
         SAME_SHAPE,
@@ -247,7 +247,7 @@ def ensure_images(connection: psycopg.Connection, table: Table) -> Images:
     return images
 
 
-def open_images(connection: psycopg.Connection, name: str, table: Table) -> Images:
+def open_images(connection: psycopg.Connection, name: str, table: TargetTable) -> Images:
     """An image table that exists: its own columns are its first three, whatever they had to be called."""
     meta = connection.execute(
         "SELECT attname::text FROM pg_catalog.pg_attribute"
@@ -286,7 +286,7 @@ def write_batch(connection: psycopg.Connection, batch: Batch) -> None:
     )
 
 
-def _meta(table: Table) -> tuple[str, str, str]:
+def _meta(table: TargetTable) -> tuple[str, str, str]:
     first, second, third = (table.free(name) for name in META)
     return first, second, third
 

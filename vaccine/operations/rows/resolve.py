@@ -24,14 +24,14 @@ from ..session.blockers import holders_of, named
 from ..session.retry import Result, pause, with_lock_retries
 from ..session.run import Run
 from ..session.transaction import last_row, message
-from ..table import Table
+from ..table import TargetTable
 from .find import Work, find
 from .journal import Images, already_resolved, ensure_images, ensure_journal
 from .pace import Pace, Throttle
 from .recheck import Recheck, numbers, undone
 from .resolve_batch import BatchStatement
 from .resolve_shared import SharedStatement, shared_columns
-from .shape import Shape, Watch, deferred_triggers, read_shape, row_lock
+from .shape import UpdateEffects, Watch, deferred_triggers, read_shape, row_lock
 
 LEFT = sql.Identifier("pg_temp", "vaccine_left")
 ROUNDS = 5  # passes over the table; what still arrives then is left to the index's own retries
@@ -47,7 +47,7 @@ class Resolved:
     slowest_ms: float = 0.0
 
 
-def resolve(run: Run, key: Key, policy: Policy, table: Table, work: Work | None = None) -> Resolved:
+def resolve(run: Run, key: Key, policy: Policy, table: TargetTable, work: Work | None = None) -> Resolved:
     """Retire the excess rows present now: those of `work`, which preflight has found, then any that changed meanwhile.
 
     Raises:
@@ -98,7 +98,7 @@ class Resolver:
     images: Images
     done: Resolved
     watch: Watch = field(init=False)
-    shape: Shape | None = None
+    shape: UpdateEffects | None = None
     one: sql.Identifier | None = None
     again: sql.Identifier | None = None
 
@@ -152,7 +152,7 @@ class Resolver:
         self.done.batches += bool(locked)
         return locked
 
-    def _prepare(self, shape: Shape) -> None:
+    def _prepare(self, shape: UpdateEffects) -> None:
         """Prepare the statement of a batch of a table of this shape; none where rules would rewrite it."""
         self.shape = self.one = self.again = None
         if shape.rules:  # a rule may not apply to an UPDATE in WITH (0A000): `recheck` has one that stands alone
@@ -166,7 +166,7 @@ class Resolver:
             self.again = again
         self.one = one
 
-    def _statement(self, shape: Shape) -> BatchStatement | SharedStatement:
+    def _statement(self, shape: UpdateEffects) -> BatchStatement | SharedStatement:
         worker, work = self.run.worker, self.work
         lock = row_lock(worker, work.table, tuple(work.policy.assign))
         parts = work, self.images, self.run.revision, lock

@@ -14,10 +14,10 @@ import psycopg
 from psycopg import sql
 
 from ..key import Value, names
-from ..table import Table
+from ..table import TargetTable
 from .batch_parts import AFTER, CHANGED, BatchParts
 from .find import live_key
-from .shape import Shape, read_shape
+from .shape import UpdateEffects, read_shape
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class SharedStatement(BatchParts):
         return self.work.table.free("vaccine_at")
 
 
-def shared_columns(table: Table, assign: Mapping[str, Value], shape: Shape) -> tuple[str, ...]:
+def shared_columns(table: TargetTable, assign: Mapping[str, Value], shape: UpdateEffects) -> tuple[str, ...]:
     """The columns that a batch sets to one value in all its rows, where nothing else can change in them; else none.
 
     The new images then follow from the old ones and the first row's new one. So it is with literals, as long as no
@@ -112,6 +112,6 @@ def shared_columns(table: Table, assign: Mapping[str, Value], shape: Shape) -> t
     return () if any(isinstance(to, Mapping) for to in assign.values()) else tuple(assign)
 
 
-def images_per_row(connection: psycopg.Connection, table: Table, assign: Mapping[str, Value]) -> int:
+def images_per_row(connection: psycopg.Connection, table: TargetTable, assign: Mapping[str, Value]) -> int:
     """How many images a resolved row takes."""
     return 1 if shared_columns(table, assign, read_shape(connection, table)) else 2

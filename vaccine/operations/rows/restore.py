@@ -17,7 +17,7 @@ import psycopg
 
 from ..key import Key
 from ..session.run import Run
-from ..table import Table
+from ..table import TargetTable
 from .journal import Images, has_journal, open_images
 from .pace import Pace, Throttle
 from .resolve import batch_settings, with_row_retries
@@ -77,7 +77,7 @@ class Restored:
         return lines
 
 
-def restore(run: Run, key: Key, plan: str, table: Table) -> Restored:
+def restore(run: Run, key: Key, plan: str, table: TargetTable) -> Restored:
     """Restore every row of a vaccination that is still as it was left.
 
     Raises:
@@ -92,7 +92,7 @@ def restore(run: Run, key: Key, plan: str, table: Table) -> Restored:
     return done
 
 
-def restorers(run: Run, key: Key, plan: str, table: Table) -> Iterator[Restorer]:
+def restorers(run: Run, key: Key, plan: str, table: TargetTable) -> Iterator[Restorer]:
     """One for each batch that is yet to restore, newest first."""
     if not has_journal(run.worker):
         return
@@ -107,7 +107,9 @@ def restorers(run: Run, key: Key, plan: str, table: Table) -> Iterator[Restorer]
             yield Restorer(run, opened[name], key, number, tuple(shared), rows, cursor, list(skipped))
 
 
-def journalled(connection: psycopg.Connection, table: Table, images: str, primary_key: tuple[str, ...]) -> Table:
+def journalled(
+    connection: psycopg.Connection, table: TargetTable, images: str, primary_key: tuple[str, ...]
+) -> TargetTable:
     """The table with only those columns that an image table holds, and the primary key that it had then."""
     held = connection.execute(
         "SELECT attname::text FROM pg_catalog.pg_attribute"

@@ -18,9 +18,9 @@ from psycopg import sql
 
 from ..key import names, prepared_name, raw
 from ..session.run import Run
-from ..table import Table, equal
+from ..table import TargetTable, equal
 from .journal import Images, NewImages
-from .shape import Shape, row_lock
+from .shape import UpdateEffects, row_lock
 
 SAME, RESTORED = sql.Identifier("vaccine same"), sql.Identifier("vaccine restored")
 LOOKED_AT = 100  # rows that tell which columns to set
@@ -65,13 +65,13 @@ class Prepared:
     run: Run
     images: Images | None = None
     shared: tuple[str, ...] = ()
-    shape: Shape | None = None
+    shape: UpdateEffects | None = None
     columns: Sequence[str] = ()
     name: sql.Identifier | None = None
     at: bool = False
     moved: bool = False
 
-    def serves(self, images: Images, batch: int, shared: tuple[str, ...], shape: Shape) -> bool:
+    def serves(self, images: Images, batch: int, shared: tuple[str, ...], shape: UpdateEffects) -> bool:
         """Whether the batch can go this way; prepares the statement where it does not stand yet."""
         if self.images is not images or (self.shared, self.shape) != (shared, shape):
             self.forget()
@@ -181,7 +181,7 @@ def _as_left(images: Images, shared: Sequence[str], batch: sql.Composable) -> sq
     return sql.SQL("pg_catalog.record_image_eq(ROW({}), ROW({}))").format(names(compared, "t"), left)
 
 
-def _renamed(table: Table, columns: Sequence[str], prefix: str) -> list[tuple[sql.Identifier, sql.Identifier]]:
+def _renamed(table: TargetTable, columns: Sequence[str], prefix: str) -> list[tuple[sql.Identifier, sql.Identifier]]:
     """Columns, each with a name of ours that no column of the table has."""
     aliases = (table.free(f"{prefix}{number}") for number, _ in enumerate(columns))
     return [(sql.Identifier(name), sql.Identifier(alias)) for name, alias in zip(columns, aliases, strict=True)]

@@ -19,7 +19,7 @@ from psycopg import sql
 from ..errors import OperationError
 from ..key import literals, prepared_name, raw
 from ..session.transaction import last_row, leave_failed, message
-from ..table import DIGEST, Table
+from ..table import DIGEST, TargetTable
 
 # 13 and 14 call the clone that a partition has of its parent's trigger internal; a foreign key's has a constraint.
 OURS = "(NOT g.tgisinternal OR g.tgparentid <> 0 AND g.tgconstraint = 0)"
@@ -56,7 +56,7 @@ SELECT EXISTS (SELECT FROM pg_catalog.pg_index i
 
 
 @dataclass(frozen=True)
-class Shape:
+class UpdateEffects:
     """What an UPDATE of the table sets off.
 
     Triggers: `fires` at all, `late` once RETURNING has seen the row; foreign keys that carry it on; rewrite rules.
@@ -79,11 +79,11 @@ class Watch:
 
     connection: psycopg.Connection
     settings: sql.Composable
-    table: Table | None = None
+    table: TargetTable | None = None
     again: bytes = b""
 
     @contextmanager
-    def transaction(self, table: Table) -> Iterator[Shape]:
+    def transaction(self, table: TargetTable) -> Iterator[UpdateEffects]:
         """A transaction that locks the table as an UPDATE does, and looks at it again; committed behind the block.
 
         The connection is in autocommit mode, and idle.
@@ -98,7 +98,7 @@ class Watch:
             leave_failed(self.connection)
             raise
 
-    def begin(self, table: Table) -> Shape:
+    def begin(self, table: TargetTable) -> UpdateEffects:
         """The beginning of it, in one round trip."""
         if table is self.table:
             row = last_row(self.connection, self.again)
@@ -112,9 +112,9 @@ class Watch:
                 why="its columns or its primary key are no longer those that the run read when it began",
                 fix="run the same command again: it reads the table anew and goes on where this one ended",
             )
-        return Shape(*row[1:])
+        return UpdateEffects(*row[1:])
 
-    def _first(self, table: Table) -> tuple[tuple[Any, ...] | None, bytes]:
+    def _first(self, table: TargetTable) -> tuple[tuple[Any, ...] | None, bytes]:
         """The first look at a table, and the message for the next ones."""
         name = prepared_name("vaccine_shape")
         begin = sql.SQL("BEGIN"), self.settings, sql.SQL("LOCK TABLE {} IN ROW EXCLUSIVE MODE").format(table.source)
@@ -124,10 +124,10 @@ class Watch:
         return row, message(self.connection, *begin, look)
 
 
-def read_shape(connection: psycopg.Connection, table: Table) -> Shape:
+def read_shape(connection: psycopg.Connection, table: TargetTable) -> UpdateEffects:
     """The shape of the table now, without a lock."""
     row = connection.execute(SHAPE, (table.oid, table.schema, table.name)).fetchone()
-    return Shape(*row[1:]) if row else Shape(fires=False, late=False, cascades=False, rules=False)
+    return UpdateEffects(*row[1:]) if row else UpdateEffects(fires=False, late=False, cascades=False, rules=False)
 
 
 def deferred_triggers(connection: psycopg.Connection) -> bool:
@@ -136,7 +136,7 @@ def deferred_triggers(connection: psycopg.Connection) -> bool:
     return bool(row and row[0])
 
 
-def row_lock(connection: psycopg.Connection, table: Table, columns: Sequence[str]) -> sql.SQL:
+def row_lock(connection: psycopg.Connection, table: TargetTable, columns: Sequence[str]) -> sql.SQL:
     """The lock that an UPDATE of these columns takes: what SKIP LOCKED passes by, the UPDATE never waits for."""
     row = connection.execute(REFERABLE, (table.oid, list(columns))).fetchone()
     return sql.SQL("FOR UPDATE" if row and row[0] else "FOR NO KEY UPDATE")

@@ -18,7 +18,7 @@ from ..key import Key, Policy, raw, value
 from ..options import Options
 from ..rows.journal import LATER, SAME_SHAPE, TABLES
 from ..rows.restore_rows import NOT_SILENCEABLE
-from ..session.connect import calling_revision
+from ..session.caller import calling_revision
 
 if TYPE_CHECKING:
     from alembic.operations import Operations

@@ -15,8 +15,8 @@ from datetime import datetime
 import psycopg
 from psycopg.rows import class_row
 
-from ..index.states import table_oid
 from ..key import Key
+from ..table import table_oid
 
 UNSEEN = "hidden from this role"
 HIDDEN_QUERIES = {None, "<insufficient privilege>"}

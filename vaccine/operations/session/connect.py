@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -20,9 +19,9 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from ..errors import BusyError, OperationError, PreflightError
 from ..key import Key
 from ..options import Options
+from .caller import calling, calling_revision
 from .pooler import refuse_pooler
 from .run import Run
-from .standing import Caller
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
@@ -179,24 +178,6 @@ def refuse_overtaken(context: MigrationContext) -> None:
             why="two `alembic` commands ran at once on one database; Vaccine let one go after the other",
             fix="see `alembic current`; run the same command again where there are more revisions to go",
         )
-
-
-def calling_revision() -> str:
-    """The id of the revision whose upgrade() or downgrade() runs."""
-    return calling().revision
-
-
-def calling() -> Caller:
-    """The revision and its function that called; each `unknown` when it was no revision."""
-    frame = inspect.currentframe()
-    while frame is not None:
-        if "down_revision" in frame.f_globals and isinstance(frame.f_globals.get("revision"), str):
-            below = frame.f_globals["down_revision"]
-            if isinstance(below, tuple | list):  # a merge: either branch is where it came from
-                below = below[0] if below else None
-            return Caller(str(frame.f_globals["revision"]), below, frame.f_code.co_name)
-        frame = frame.f_back
-    return Caller("unknown", None, "unknown")
 
 
 def _origin(context: MigrationContext) -> Origin:

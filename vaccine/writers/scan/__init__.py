@@ -1,5 +1,1 @@
-"""Source trees → writers, by rules that are data."""
-
-from vaccine.writers.scan.scanner import scan
-
-__all__ = ["scan"]
+"""Source files → calls that write or look up, by rules that are data."""

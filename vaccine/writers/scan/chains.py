@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from vaccine.writers.model import Conflict, Kind, Span, TableName
 from vaccine.writers.scan import read
-from vaccine.writers.scan.rules import Place, Rule, triggers
+from vaccine.writers.scan.rules import ChainPlace, Rule, triggers
 from vaccine.writers.scan.site import Site
 from vaccine.writers.scan.syntax import Chain, Link, Node, Source
 
@@ -118,11 +118,11 @@ def _spans(source: Source, chain: Chain, link: Link) -> tuple[Span, ...]:
     return tuple(spans)
 
 
-def _link(chain: Chain, place: Place) -> Link | None:
+def _link(chain: Chain, place: ChainPlace) -> Link | None:
     return next((link for link in reversed(chain.links) if link.name in place.links), None)
 
 
-def _node_at(source: Source, chain: Chain, place: Place) -> Node | None:
+def _node_at(source: Source, chain: Chain, place: ChainPlace) -> Node | None:
     """The node at a place; None when there is none."""
     link = _link(chain, place)
     if link is None:
@@ -143,7 +143,7 @@ def _node_at(source: Source, chain: Chain, place: Place) -> Node | None:
     return node
 
 
-def _table(source: Source, chain: Chain, place: Place, position: int) -> TableName | None:
+def _table(source: Source, chain: Chain, place: ChainPlace, position: int) -> TableName | None:
     if "previous" in place.links:
         return _association(chain, position)
     if "root" in place.links:
@@ -172,7 +172,7 @@ def _association(chain: Chain, position: int) -> TableName | None:
     return TableName(before.name) if before.name.isidentifier() and before.name.islower() else None
 
 
-def _filter(source: Source, chain: Chain, place: Place) -> read.Filter:
+def _filter(source: Source, chain: Chain, place: ChainPlace) -> read.Filter:
     found = []
     for link in chain.links:
         if link.name not in place.links:
@@ -218,7 +218,7 @@ def _conflict(source: Source, chain: Chain, rule: Rule) -> Conflict | None:
     return Conflict(columns or None, predicate, None, _action(chain), bound, opaque=not columns and not bare)
 
 
-def _present(source: Source, chain: Chain, place: Place) -> bool:
+def _present(source: Source, chain: Chain, place: ChainPlace) -> bool:
     if not place.path:
         return _link(chain, place) is not None
     node = _node_at(source, chain, place)

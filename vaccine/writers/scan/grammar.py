@@ -13,7 +13,7 @@ RULES = files("vaccine.writers") / "rules"
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class NodeShape:
     """The fields of one kind of node; an empty name means "by position"."""
 
     kind: str
@@ -33,11 +33,11 @@ class Grammar:
     parser: str
     extensions: frozenset[str]
     conflict: re.Pattern[str]
-    calls: dict[str, Shape] = field(default_factory=dict)
-    members: dict[str, Shape] = field(default_factory=dict)
-    pairs: dict[str, Shape] = field(default_factory=dict)
-    keywords: dict[str, Shape] = field(default_factory=dict)
-    assignments: dict[str, Shape] = field(default_factory=dict)
+    calls: dict[str, NodeShape] = field(default_factory=dict)
+    members: dict[str, NodeShape] = field(default_factory=dict)
+    pairs: dict[str, NodeShape] = field(default_factory=dict)
+    keywords: dict[str, NodeShape] = field(default_factory=dict)
+    assignments: dict[str, NodeShape] = field(default_factory=dict)
     functions: frozenset[str] = frozenset()
     lambdas: frozenset[str] = frozenset()
     strings: frozenset[str] = frozenset()
@@ -51,8 +51,8 @@ class Grammar:
 
 
 def _grammar(language: str, data: dict[str, Any]) -> Grammar:
-    def shapes(name: str) -> dict[str, Shape]:
-        return {shape["kind"]: Shape(**shape) for shape in data.get(name, [])}
+    def shapes(name: str) -> dict[str, NodeShape]:
+        return {shape["kind"]: NodeShape(**shape) for shape in data.get(name, [])}
 
     def kinds(name: str) -> frozenset[str]:
         return frozenset(data.get(name, []))

@@ -15,7 +15,7 @@ SHARED = {"typescript": "javascript", "tsx": "javascript"}  # these languages al
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ChainPlace:
     """Where in a chain a value stands: the names of the link, then argument numbers, keywords or map keys."""
 
     links: frozenset[str]
@@ -23,7 +23,7 @@ class Place:
     reader: str
 
     @classmethod
-    def parse(cls, data: dict[str, Any]) -> Place:
+    def parse(cls, data: dict[str, Any]) -> ChainPlace:
         """From `{at = "from|table/0", as = "string"}`."""
         link, *path = str(data["at"]).split("/")
         return cls(frozenset(link.split("|")), tuple(path), str(data.get("as", "string")))
@@ -38,15 +38,15 @@ class Rule:
     library: str
     kind: Kind
     links: tuple[frozenset[str], ...]
-    tables: tuple[Place, ...]
+    tables: tuple[ChainPlace, ...]
     confidence: float
     root: re.Pattern[str] | None = None
     requires: re.Pattern[str] | None = None
-    columns: tuple[Place, ...] = ()
-    conditions: tuple[tuple[Place, re.Pattern[str]], ...] = ()
-    target: Place | None = None
-    target_where: Place | None = None
-    ignores: Place | None = None
+    columns: tuple[ChainPlace, ...] = ()
+    conditions: tuple[tuple[ChainPlace, re.Pattern[str]], ...] = ()
+    target: ChainPlace | None = None
+    target_where: ChainPlace | None = None
+    ignores: ChainPlace | None = None
     handles: str = ""
     absent: frozenset[str] = frozenset()
     between: frozenset[str] | None = None  # the only links that may stand before the last one
@@ -56,8 +56,8 @@ def _pattern(data: dict[str, Any], name: str) -> re.Pattern[str] | None:
     return re.compile(data[name]) if name in data else None
 
 
-def _place(data: dict[str, Any], name: str) -> Place | None:
-    return Place.parse(data[name]) if name in data else None
+def _place(data: dict[str, Any], name: str) -> ChainPlace | None:
+    return ChainPlace.parse(data[name]) if name in data else None
 
 
 def load(language: str, name: str, data: dict[str, Any]) -> Rule:
@@ -68,12 +68,12 @@ def load(language: str, name: str, data: dict[str, Any]) -> Rule:
         library=data["library"],
         kind=Kind(data["kind"]),
         links=tuple(frozenset(link.split("|")) for link in data["links"]),
-        tables=tuple(Place.parse(place) for place in data["table"]),
+        tables=tuple(ChainPlace.parse(place) for place in data["table"]),
         confidence=float(data.get("confidence", 0.9)),
         root=_pattern(data, "root"),
         requires=_pattern(data, "requires"),
-        columns=tuple(Place.parse(place) for place in data.get("columns", [])),
-        conditions=tuple((Place.parse(place), re.compile(place["is"])) for place in data.get("where", [])),
+        columns=tuple(ChainPlace.parse(place) for place in data.get("columns", [])),
+        conditions=tuple((ChainPlace.parse(place), re.compile(place["is"])) for place in data.get("where", [])),
         target=_place(data, "target"),
         target_where=_place(data, "target_where"),
         ignores=_place(data, "ignores"),

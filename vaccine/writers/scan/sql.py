@@ -31,7 +31,7 @@ CONSTANTS = (exp.Literal, exp.Boolean, exp.Null)
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class SqlText:
     """One statement: what it does, to which table, and where it begins and ends in the text."""
 
     kind: Kind
@@ -41,13 +41,13 @@ class Statement:
     columns: tuple[str, ...] = ()
     fixed: tuple[str, ...] = ()
     conflict: Conflict | None = None
-    inner: tuple[Statement, ...] = field(default=())  # look-ups inside an INSERT … WHERE NOT EXISTS
+    inner: tuple[SqlText, ...] = field(default=())  # look-ups inside an INSERT … WHERE NOT EXISTS
     returning: bool = False
 
 
-def statements(text: str) -> list[Statement]:
+def statements(text: str) -> list[SqlText]:
     """The statements in a text, in order; what cannot be parsed is left out."""
-    found: list[Statement] = []
+    found: list[SqlText] = []
     masked = MASKED.sub(lambda match: " " * (match.end() - match.start()), text)
     reached = 0
     for match in START.finditer(masked):
@@ -82,11 +82,11 @@ def _end(masked: str, start: int) -> int:
     return len(masked)
 
 
-def _statement(text: str, start: int, end: int) -> Statement | None:
+def _statement(text: str, start: int, end: int) -> SqlText | None:
     copied = COPY.match(text)
     if copied is not None:
         columns = tuple(name.strip(' "()') for name in (copied.group(2) or "").split(",") if name.strip(' "()'))
-        return Statement(Kind.COPY, _name_of(copied.group(1)), start, end, columns)
+        return SqlText(Kind.COPY, _name_of(copied.group(1)), start, end, columns)
     if text[:4].lower() == "copy":
         return None
     tree = parse(text)
@@ -129,7 +129,7 @@ def _table(node: exp.Expression | None) -> TableName | None:
     return TableName(node.name, schema or None)
 
 
-def _insert(tree: exp.Insert, start: int, end: int) -> Statement | None:
+def _insert(tree: exp.Insert, start: int, end: int) -> SqlText | None:
     table = _table(tree.this)
     if table is None:
         return None
@@ -140,7 +140,7 @@ def _insert(tree: exp.Insert, start: int, end: int) -> Statement | None:
         for select in tree.find_all(exp.Select)
         if (look_up := _select(select, start, end)) is not None and look_up.table.name == table.name
     )
-    return Statement(
+    return SqlText(
         Kind.UPSERT if conflict is not None else Kind.INSERT,
         table,
         start,
@@ -170,18 +170,18 @@ def _conflict(node: exp.Expression) -> Conflict:
     )
 
 
-def _merge(tree: exp.Merge, start: int, end: int) -> Statement | None:
+def _merge(tree: exp.Merge, start: int, end: int) -> SqlText | None:
     table = _table(tree.this)
     inserts = [when for when in tree.find_all(exp.When) if isinstance(when.args.get("then"), exp.Insert)]
     if table is None or not inserts:
         return None
     columns = tuple(column.name for column in inserts[0].args["then"].this.find_all(exp.Column))
     on = tuple(dict.fromkeys(side.name for side in tree.args["on"].find_all(exp.Column)))
-    look_up = Statement(Kind.LOOK_UP, table, start, end, on)
-    return Statement(Kind.INSERT, table, start, end, columns, inner=(look_up,))
+    look_up = SqlText(Kind.LOOK_UP, table, start, end, on)
+    return SqlText(Kind.INSERT, table, start, end, columns, inner=(look_up,))
 
 
-def _select(tree: exp.Select, start: int, end: int) -> Statement | None:
+def _select(tree: exp.Select, start: int, end: int) -> SqlText | None:
     source = tree.args.get("from_") or tree.args.get("from")
     where = tree.args.get("where")
     table = _table(source.this) if source is not None else None
@@ -193,7 +193,7 @@ def _select(tree: exp.Select, start: int, end: int) -> Statement | None:
         (fixed if isinstance(value, CONSTANTS) else columns).append(name)
     if not columns and not fixed:
         return None
-    return Statement(Kind.LOOK_UP, table, start, end, tuple(columns), tuple(fixed))
+    return SqlText(Kind.LOOK_UP, table, start, end, tuple(columns), tuple(fixed))
 
 
 def equalities(node: exp.Expression) -> Iterator[tuple[str, exp.Expression]]:

@@ -72,7 +72,7 @@ def _offset(raw: str, text: str, position: int) -> int:
     return found[nth] if nth < len(found) else 0
 
 
-def site_of(statement: sql.Statement, start: int, end: int, *, library: str, spans: tuple[Span, ...] = ()) -> Site:
+def site_of(statement: sql.SqlText, start: int, end: int, *, library: str, spans: tuple[Span, ...] = ()) -> Site:
     """A statement as a site."""
     inner = tuple(site_of(one, start, end, library=library) for one in statement.inner)
     return Site(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from vaccine.writers.scan.grammar import Grammar, Shape
+from vaccine.writers.scan.grammar import Grammar, NodeShape
 
 HOLE = "\ue000"
 MAX_DEPTH = 4
@@ -251,7 +251,7 @@ class Source:
 
     # -- calls -------------------------------------------------------------------------------
 
-    def arguments(self, call: Node, shape: Shape) -> tuple[tuple[Node, ...], dict[str, Node]]:
+    def arguments(self, call: Node, shape: NodeShape) -> tuple[tuple[Node, ...], dict[str, Node]]:
         """The arguments of a call by position and by name."""
         holder = call.field(shape.arguments) if shape.arguments else None
         positional: list[Node] = []
@@ -304,7 +304,7 @@ class Source:
                 break
         return Chain(root, tuple(reversed(links)), call)
 
-    def _callee(self, node: Node, shape: Shape) -> tuple[str, Node | None]:
+    def _callee(self, node: Node, shape: NodeShape) -> tuple[str, Node | None]:
         if not shape.callee:
             name, target = node.field(shape.name), node.field(shape.object) if shape.object else None
             return (name.text() if name is not None else ""), target

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from vaccine.writers.judge import covers, fits_table, judge, with_bypasses
-from vaccine.writers.model import Counts, KeySpec, Kind, LookUp, SourceWriter, SourceWriters, TableName
+from vaccine.writers.model import KeySpec, Kind, LookUp, ScanCounts, SourceWriter, SourceWriters, TableName
 from vaccine.writers.scan import models, walk
 from vaccine.writers.scan.extract import Found, Write, extract, needs
 from vaccine.writers.scan.grammar import Grammar, by_extension, grammars
@@ -47,7 +47,7 @@ def scan(paths: Sequence[Path], *, keys: Sequence[KeySpec] | None = None, everyt
         for writer in _writers(one, write, known, finders, keys)
     ]
     writers.sort(key=lambda writer: (writer.file, writer.line))
-    counts = Counts(tally.read, tally.lines, tuple(sorted(tally.skipped.items())))
+    counts = ScanCounts(tally.read, tally.lines, tuple(sorted(tally.skipped.items())))
     return SourceWriters(tuple(with_bypasses(writers, called)), counts)
 
 

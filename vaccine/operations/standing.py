@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import psycopg
 
-from ..errors import OperationError
-from ..key import Key
-from ..rows.journal import has_journal
-from .run import Run
+from .errors import OperationError
+from .key import Key
+from .rows.journal import has_journal
+from .session.caller import Caller
+from .session.run import Run
 
 RESOLVED = """
 SELECT coalesce(sum(row_count - restored_count - cardinality(kept_rows)), 0)::bigint
@@ -17,20 +16,6 @@ SELECT coalesce(sum(row_count - restored_count - cardinality(kept_rows)), 0)::bi
  WHERE revision = %s AND schema_name = %s AND table_name = %s AND key_columns = %s
    AND predicate IS NOT DISTINCT FROM %s AND outcome IN ('resolved', 'restoring')
 """
-
-
-@dataclass(frozen=True)
-class Caller:
-    """The revision that runs, the one below it (None at the base), and its function: `upgrade` or `downgrade`."""
-
-    revision: str
-    below: str | None
-    function: str
-
-    @property
-    def give_up(self) -> str:
-        """What undoes half an upgrade. The revision is not stamped yet: `downgrade -1` would undo the one below."""
-        return f"alembic stamp {self.revision} && alembic downgrade {self.below or 'base'}"
 
 
 def with_standing(error: OperationError, run: Run, key: Key, caller: Caller) -> OperationError:

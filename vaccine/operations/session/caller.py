@@ -1,0 +1,38 @@
+"""The revision whose upgrade() or downgrade() called."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The revision that runs, the one below it (None at the base), and its function: `upgrade` or `downgrade`."""
+
+    revision: str
+    below: str | None
+    function: str
+
+    @property
+    def give_up(self) -> str:
+        """What undoes half an upgrade. The revision is not stamped yet: `downgrade -1` would undo the one below."""
+        return f"alembic stamp {self.revision} && alembic downgrade {self.below or 'base'}"
+
+
+def calling_revision() -> str:
+    """The id of the revision whose upgrade() or downgrade() runs."""
+    return calling().revision
+
+
+def calling() -> Caller:
+    """The revision and its function that called; each `unknown` when it was no revision."""
+    frame = inspect.currentframe()
+    while frame is not None:
+        if "down_revision" in frame.f_globals and isinstance(frame.f_globals.get("revision"), str):
+            below = frame.f_globals["down_revision"]
+            if isinstance(below, tuple | list):  # a merge: either branch is where it came from
+                below = below[0] if below else None
+            return Caller(str(frame.f_globals["revision"]), below, frame.f_code.co_name)
+        frame = frame.f_back
+    return Caller("unknown", None, "unknown")
