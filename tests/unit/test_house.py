@@ -52,7 +52,8 @@ def test_an_import_that_breaks_a_contract_fails(copy: Path, where: str, line: st
 
 
 def test_lint_asks_the_contracts() -> None:
-    assert "lint-imports" in (ROOT / "Makefile").read_text(encoding="utf-8").partition("\nlint:")[2].partition("\n\n")[0]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert "lint-imports" in makefile.partition("\nlint:")[2].partition("\n\n")[0]
 
 
 def test_a_class_name_means_one_thing() -> None:
