@@ -1,0 +1,4 @@
+CREATE TEMPORARY TABLE vaccine_work AS SELECT row_number() OVER (ORDER BY "vaccine_p0")::integer AS "vaccine_n", "vaccine_p0", "vaccine_s0", "vaccine_p_ctid", "vaccine_p_xmin", "vaccine_s_ctid", "vaccine_s_xmin" FROM (SELECT "id" AS "vaccine_p0", first_value("id") OVER ranked AS "vaccine_s0", ctid AS "vaccine_p_ctid", xmin AS "vaccine_p_xmin", first_value(ctid) OVER ranked AS "vaccine_s_ctid", first_value(xmin) OVER ranked AS "vaccine_s_xmin", row_number() OVER ranked AS "vaccine_place", FALSE AS "vaccine_kept" FROM ONLY "public"."issues" WHERE (status = 'open' AND hash IS NOT NULL
+) AND pg_catalog.num_nulls("hash") = 0 WINDOW ranked AS (PARTITION BY "hash" ORDER BY FALSE DESC, seen_at DESC NULLS LAST
+, id DESC
+, "id" ROWS UNBOUNDED PRECEDING)) AS found WHERE "vaccine_place" > 1 AND NOT "vaccine_kept"

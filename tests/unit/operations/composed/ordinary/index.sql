@@ -1,0 +1,1 @@
+CREATE UNIQUE INDEX CONCURRENTLY "uq_issues_open_hash" ON "public"."issues" ("hash") WHERE status = 'open' AND hash IS NOT NULL

@@ -1,0 +1,127 @@
+"""The exact SQL of the run time, without a server, for a key as most are and for one whose every name needs its quotes.
+
+The texts lie in `composed/`, one file a statement. After a change that is meant, write them anew and read the diff:
+
+    VACCINE_WRITE_COMPOSED=1 .venv/bin/python -m pytest -n 0 tests/unit/operations/test_composed.py
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from psycopg import sql
+
+from vaccine.operations.index.gate import Gate, _body, _Meaning
+from vaccine.operations.index.states import index_statement
+from vaccine.operations.key import Key, Policy, raw
+from vaccine.operations.rows.find import Work, find_statement
+from vaccine.operations.rows.journal import META, Images
+from vaccine.operations.rows.resolve_batch import BatchStatement
+from vaccine.operations.rows.resolve_shared import SharedStatement
+from vaccine.operations.rows.restore_batch import restore_statement
+from vaccine.operations.table import TableColumn, TargetTable
+
+FOLDER = Path(__file__).parent / "composed"
+WRITE = bool(os.environ.get("VACCINE_WRITE_COMPOSED"))
+
+
+class Case:
+    """A table, a key on it, its policy, and the index's name."""
+
+    def __init__(
+        self, key: Key, policy: Policy, types: dict[str, str], primary_key: tuple[str, ...], index: str
+    ) -> None:
+        columns = tuple(TableColumn(name, of, "", "") for name, of in types.items())
+        self.key, self.policy, self.index = key, policy, index
+        self.table = TargetTable(16384, key.schema, key.table, "r", columns, primary_key)
+        self.work = Work(self.table, key, policy, 2, 1)
+        first, second, third = map(self.table.free, META)
+        self.images = Images("images_1", (first, second, third), self.table)
+
+    @property
+    def meaning(self) -> _Meaning:
+        """What the server would say of the index on the key."""
+        return _Meaning(self.key.where, self.key.columns, (("pg_catalog", "="),) * len(self.key.columns))
+
+
+CASES = {
+    "ordinary": Case(
+        Key("public", "issues", ("hash",), "status = 'open' AND hash IS NOT NULL"),
+        Policy(("seen_at DESC NULLS LAST", "id DESC"), {"status": "resolved"}, (), 2, "6f1c2e0a"),
+        {"id": "integer", "hash": "text", "status": "text", "seen_at": "timestamp with time zone"},
+        ("id",),
+        "uq_issues_open_hash",
+    ),
+    # Quotes, blanks, %, braces, dollars, a line feed; columns that are called as ours are; a key word as an alias.
+    "hostile": Case(
+        Key(
+            'sch"éma %s', "vaccine row", ('sel"ect', "order"),
+            "\"stat'us\" = 'op''en %s {}' -- a remark; DROP TABLE x",
+        ),
+        Policy(
+            ('"order" DESC -- newest',),
+            {"stat'us": "re'solved %s {}\\ $vaccine$", "left\nat": {"sql": "now() -- late"}, "gone": None},
+            (("3", "x'y"), ("4", "")), 2, "pl'an",
+        ),
+        {
+            "%s": "integer", "pa\"rt": "character varying(3)", 'sel"ect': "text", "order": "numeric(10,2)",
+            "stat'us": '"sch""éma %s"."sta te"', "left\nat": "date", "gone": "boolean", "vaccine_n": "integer",
+            "vaccine_batch": "text", "vaccine_p0": "text",
+        },
+        ("%s", 'pa"rt'),
+        'uq"%s é',
+    ),
+}  # fmt: skip
+
+LOCK = sql.SQL("FOR NO KEY UPDATE")
+ONE, TWO, THREE = raw("$1"), raw("$2"), raw("$3")
+
+
+def batch(case: Case, *, late: bool = False) -> BatchStatement:
+    return BatchStatement(case.work, case.images, "4b1c2d3e4f50", LOCK, late, fires=late)
+
+
+def shared(case: Case) -> sql.Composed:
+    return SharedStatement(case.work, case.images, "4b1c2d3e4f50", LOCK, tuple(case.policy.assign)).statement(ONE, TWO)
+
+
+def back(case: Case, *, shared: bool, at: bool) -> sql.Composed:
+    columns = tuple(case.policy.assign)
+    return restore_statement(case.images, columns, ONE, TWO, THREE, shared=shared, at=at, lock=LOCK)
+
+
+STATEMENTS: dict[str, Callable[[Case], sql.Composable]] = {
+    "find": lambda case: find_statement(case.work),
+    "resolve_batch": lambda case: batch(case).statement(ONE, TWO),
+    "resolve_batch_late": lambda case: batch(case, late=True).statement(ONE, TWO),
+    "resolve_batch_reread": lambda case: batch(case, late=True).reread(ONE),
+    "resolve_shared": shared,
+    "restore_batch": lambda case: back(case, shared=False, at=False),
+    "restore_shared": lambda case: back(case, shared=True, at=False),
+    "restore_shared_at": lambda case: back(case, shared=True, at=True),
+    "index": lambda case: index_statement(case.index, case.key),
+    "index_plain": lambda case: index_statement(case.index, case.key, concurrently=False, unique=False),
+    "gate": lambda case: _body(Gate.of(case.key), case.index, case.key, case.meaning),
+}
+
+
+@pytest.mark.parametrize("statement", STATEMENTS)
+@pytest.mark.parametrize("name", CASES)
+def test_a_statement_is_composed_so(name: str, statement: str) -> None:
+    compare(f"{name}/{statement}.sql", STATEMENTS[statement](CASES[name]).as_string(None))
+
+
+def test_every_text_belongs_to_a_statement() -> None:
+    known = {f"{name}/{each}.sql" for name in CASES for each in STATEMENTS}
+    assert {str(path.relative_to(FOLDER)) for path in FOLDER.rglob("*.sql")} == known
+
+
+def compare(file: str, composed: str) -> None:
+    path, composed = FOLDER / file, composed.rstrip("\n") + "\n"
+    if WRITE:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(composed, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == composed
