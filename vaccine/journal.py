@@ -14,6 +14,15 @@ from psycopg.rows import class_row
 from vaccine.errors import RefusedError, UsageError
 from vaccine.operations.dry import NewImages
 
+RECORDED = "SELECT pg_catalog.to_regclass('vaccine.vaccination') IS NOT NULL"
+
+UPGRADES = """
+SELECT version_table, revision, plan, schema_name AS schema, table_name AS table, key_columns AS columns, predicate,
+       index_name AS index, resolved_rows, started_at, ended_at, undone_at
+  FROM vaccine.vaccination
+ ORDER BY started_at, revision, plan
+"""
+
 PRESENT = "SELECT pg_catalog.to_regclass('vaccine.journal') IS NOT NULL"
 
 BATCHES = """
@@ -71,6 +80,33 @@ class JournalledBatch:
 
 
 @dataclass(frozen=True)
+class RecordedUpgrade:
+    """One upgrade, as `vaccine.vaccination` has it.
+
+    `ended_at` is null until its index stood, `undone_at` before the downgrade. `resolved_rows` are those since
+    `started_at`, late duplicates included.
+    """
+
+    version_table: str
+    revision: str
+    plan: str
+    schema: str
+    table: str
+    columns: list[str]
+    predicate: str | None
+    index: str | None
+    resolved_rows: int
+    started_at: datetime
+    ended_at: datetime | None
+    undone_at: datetime | None
+
+    @property
+    def state(self) -> str:
+        """In one word."""
+        return "downgraded" if self.undone_at else "upgraded" if self.ended_at else "begun"
+
+
+@dataclass(frozen=True)
 class Change:
     """One column of one row that Vaccine changed; values as PostgreSQL prints them."""
 
@@ -98,6 +134,15 @@ def batches(connection: psycopg.Connection) -> Iterator[JournalledBatch]:
         return
     with connection.cursor(row_factory=class_row(JournalledBatch)) as cursor:
         yield from cursor.execute(BATCHES)
+
+
+def upgrades(connection: psycopg.Connection) -> list[RecordedUpgrade]:
+    """All upgrades, oldest first, also those that resolved no row; none where there is no record."""
+    row = connection.execute(RECORDED).fetchone()
+    if row is None or not row[0]:
+        return []
+    with connection.cursor(row_factory=class_row(RecordedUpgrade)) as cursor:
+        return cursor.execute(UPGRADES).fetchall()
 
 
 def changes(connection: psycopg.Connection, batch: int, limit: int) -> Iterator[Change]:

@@ -266,7 +266,8 @@ def test_a_journal_that_another_role_has_made(tmp_path: Path, database: str, con
         assert "made by role postgres, and this role lacks SELECT, INSERT, UPDATE on vaccine.journal" in told
         assert "this role lacks USAGE on vaccine.journal_batch_seq" in told
         assert "nothing was changed [preflight]" in told
-        connection.execute(f"GRANT ALL ON vaccine.journal, vaccine.image_tables, vaccine.journal_batch_seq TO {role}")
+        tables = "vaccine.journal, vaccine.image_tables, vaccine.vaccination"
+        connection.execute(f"GRANT ALL ON {tables}, vaccine.journal_batch_seq TO {role}")
         told = second.alembic("upgrade", "head", check=False).stdout
         assert "this role lacks SELECT, INSERT on vaccine.images_1" in told
         connection.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA vaccine TO {role}")

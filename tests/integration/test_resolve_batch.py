@@ -88,7 +88,7 @@ def test_a_batch_leaves_what_is_no_longer_as_it_was_found(run: Run) -> None:
 def test_a_row_that_changes_between_the_snapshot_and_the_lock_is_left(run: Run, shared: tuple[str, ...]) -> None:
     work = found(run)
     ensure_journal(run.worker)
-    parts = work, ensure_images(run.worker, work.table), "r", NO_KEY
+    parts = work, ensure_images(run.worker, work.table), record_of(run, KEY, "p1"), NO_KEY
     statement = SharedStatement(*parts, shared) if shared else BatchStatement(*parts, late=False, fires=False)
     waiting = statement.statement(sql.Literal(0), sql.Literal(200)).as_string(run.worker).replace(" SKIP LOCKED", "")
     results: list[tuple[int, ...]] = []

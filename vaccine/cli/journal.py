@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 import click
 
 from vaccine.cli.common import console, say, url_option
 from vaccine.connect import connect, read_only, resolve_url
-from vaccine.journal import Change, JournalledBatch, batches, changes, prunable, prune
+from vaccine.journal import Change, JournalledBatch, RecordedUpgrade, batches, changes, prunable, prune, upgrades
 
 
 def format_option(function: Any) -> Any:
@@ -24,18 +25,40 @@ def format_option(function: Any) -> Any:
 @format_option
 @click.pass_context
 def command(context: click.Context, url: str | None, form: str) -> None:
-    """List what Vaccine changed: one line for each batch. `show` and `prune` do more."""
+    """List what Vaccine changed: one line for each upgrade, then one for each batch.
+
+    `upgrades`, `show` and `prune` do more.
+    """
     context.obj = {"url": url, "form": form}
     if context.invoked_subcommand is not None:
         return
     with read_only(resolve_url(url)) as connection:
-        found = list(batches(connection))
+        found, recorded = list(batches(connection)), upgrades(connection)
     if form == "json":
         click.echo(json.dumps([_as_json(batch) for batch in found], indent=2, default=str, ensure_ascii=False))
-    elif not found:
+    elif not found and not recorded:
         say("the journal is empty: no row of this database was changed by Vaccine")
     else:
-        _print_batches(found)
+        _print_upgrades(recorded)
+        if found:
+            _print_batches(found)
+
+
+@command.command("upgrades")
+@url_option
+@format_option
+@click.pass_context
+def upgrades_command(context: click.Context, url: str | None, form: str) -> None:
+    """List the upgrades: which revision, under which version table, how many rows; also where none was resolved."""
+    form = context.obj["form"] if form == "table" else form
+    with read_only(resolve_url(url or context.obj["url"])) as connection:
+        found = upgrades(connection)
+    if form == "json":
+        click.echo(json.dumps([_as_json(each) for each in found], indent=2, default=str, ensure_ascii=False))
+    elif found:
+        _print_upgrades(found)
+    else:
+        say("no upgrade of Vaccine's is recorded in this database")
 
 
 @command.command()
@@ -79,9 +102,21 @@ def prune_command(context: click.Context, plan: str | None, days: int, url: str 
     say(f"removed the images of {len(chosen.batches)} batches{warning}")
 
 
-def _as_json(batch: JournalledBatch) -> dict[str, Any]:
-    times = {"started_at", "resolved_at", "restored_at"}
-    return {name: of.isoformat() if name in times and of else of for name, of in asdict(batch).items()}
+def _as_json(of: JournalledBatch | RecordedUpgrade) -> dict[str, Any]:
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(of).items()}
+
+
+def _print_upgrades(found: list[RecordedUpgrade]) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("upgrade", "plan", "key", "index", "rows", "state", "version table", "when", box=None)
+    for each in found:
+        key = f"{each.schema}.{each.table} ({', '.join(each.columns)})"
+        when = (each.undone_at or each.ended_at or each.started_at).strftime("%Y-%m-%d %H:%M:%S %Z")
+        names = map(escape, (each.revision, each.plan, key, each.index or "-"))
+        table.add_row(*names, str(each.resolved_rows), each.state, escape(each.version_table), when)
+    console().print(table)
 
 
 def _print_batches(found: list[JournalledBatch]) -> None:

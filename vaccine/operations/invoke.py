@@ -14,6 +14,8 @@ from .errors import BusyError, OperationError
 from .index.verify import verify_index, verify_restored
 from .key import Key, Policy
 from .rows.find import find
+from .rows.journal import ensure_journal, has_journal
+from .rows.record import record_of
 from .rows.resolve import Resolved, check_rows, resolve
 from .rows.restore import restore
 from .session.caller import calling
@@ -43,6 +45,7 @@ def resolve_duplicates(
             f"(at most {policy.max_rows} approved), {_ms(began)}"
         )
         began = time.monotonic()
+        _record(run, key, policy, index)
         done = resolve(run, key, policy, table, work)
         run.say(_resolved(key, done, began))
 
@@ -58,6 +61,7 @@ def create_unique_index(operations: Operations, name: str, key: Key, policy: Pol
 
     with _running(operations, key) as run:
         table = before_index(run, name, key, policy)
+        _record(run, key, policy, name)
 
         def resolve_late() -> int:
             began = time.monotonic()
@@ -70,6 +74,7 @@ def create_unique_index(operations: Operations, name: str, key: Key, policy: Pol
         began = time.monotonic()
         build_unique_index(run, name, key, resolve=resolve_late, gate=gate)
         verify_index(run, name, key)
+        run.worker.execute(record_of(run, key, policy.plan).end())
         run.say(f"verified {name} on {key}: valid and ready, {_ms(began)} with the build")
 
 
@@ -99,8 +104,15 @@ def restore_duplicates(operations: Operations, key: Key, plan: str) -> None:
         table = before_restore(run, key, plan)
         done = restore(run, key, plan, table)
         verify_restored(run, key, plan)
+        if has_journal(run.worker):
+            run.worker.execute(record_of(run, key, plan).undo())
         for line in done.lines(key):
             run.say(f"{line}, {_ms(began)}" if line.startswith("restored") else line)
+
+
+def _record(run: Run, key: Key, policy: Policy, index: str | None) -> None:
+    ensure_journal(run.worker)
+    run.worker.execute(record_of(run, key, policy.plan).begin(index))
 
 
 @contextmanager

@@ -45,7 +45,8 @@ OF_JOURNAL = """
 SELECT o.name, pg_catalog.string_agg(o.privilege, ', ' ORDER BY o.place), pg_catalog.pg_get_userbyid(c.relowner)::text
   FROM (VALUES (1, 'journal', 'SELECT'), (2, 'journal', 'INSERT'), (3, 'journal', 'UPDATE'),
                (4, 'image_tables', 'SELECT'), (5, 'image_tables', 'INSERT'), (6, 'image_tables', 'UPDATE'),
-               (7, 'journal_batch_seq', 'USAGE')) AS o (place, name, privilege)
+               (7, 'journal_batch_seq', 'USAGE'), (8, 'vaccination', 'SELECT'), (9, 'vaccination', 'INSERT'),
+               (10, 'vaccination', 'UPDATE')) AS o (place, name, privilege)
   JOIN pg_catalog.pg_namespace AS n ON n.nspname = 'vaccine'
   JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = o.name
  WHERE CASE c.relkind WHEN 'S' THEN NOT pg_catalog.has_sequence_privilege(c.oid, o.privilege)

@@ -19,6 +19,7 @@ from ..key import literals, names
 from ..table import equal
 from .find import WORK, Work, assignments
 from .journal import Images
+from .record import UpgradeRecord
 
 NUMBER, LOCKED, CHANGED, AFTER = (
     sql.Identifier(name) for name in ("vaccine number", "vaccine locked", "vaccine changed", "vaccine after")
@@ -31,7 +32,7 @@ class BatchParts:
 
     work: Work
     images: Images
-    revision: str
+    record: UpgradeRecord
     lock: sql.SQL
 
     def number_part(self) -> sql.Composed:
@@ -124,13 +125,17 @@ class BatchParts:
             " pg_catalog.now(), pg_catalog.clock_timestamp(), 'resolved'\nFROM {rows} AS r HAVING count(*) > 0"
         ).format(
             number=self._number,
-            values=literals([self.revision, policy.plan, *values]),
+            values=literals([self.record.revision, policy.plan, *values]),
             left_at=left_at,
             excess=texts(self.work.excess, "r"),
             survivor=texts(self.work.survivor, "r"),
             place=self._place,
             rows=rows,
         )
+
+    def count(self, rows: sql.Identifier) -> sql.Composed:
+        """The record of the upgrade, which counts these rows."""
+        return self.record.count(sql.SQL("(SELECT count(*) FROM {})").format(rows))
 
     def of_row(self, columns: tuple[str, ...]) -> sql.Composable:
         """These columns of the row that an UPDATE takes from its FROM."""

@@ -18,6 +18,7 @@ from ..table import equal
 from .batch_parts import texts
 from .find import WORK, Work, assignments, live_key, ranking
 from .journal import Batch, Images, write_batch
+from .record import record_of
 from .shape import row_lock
 
 
@@ -119,6 +120,8 @@ class Recheck:
         )
         where = self.run.revision, self.work.key, self.work.policy, self.images
         write_batch(worker, Batch(number, *where, len(sure), pairs))
+        counted = record_of(self.run, self.work.key, self.work.policy.plan).count(sql.Literal(len(sure)))
+        worker.execute(counted)
 
     def _image(self, number: int, sure: list[int], image: str) -> sql.Composed:
         # The image table goes by the user's table's name here, for a predicate that says `issues.status`.

@@ -29,6 +29,7 @@ from .find import Work, find
 from .journal import Images, already_resolved, ensure_images, ensure_journal
 from .pace import Pace, Throttle
 from .recheck import Recheck, numbers, undone
+from .record import record_of
 from .resolve_batch import BatchStatement
 from .resolve_shared import SharedStatement, shared_columns
 from .shape import UpdateEffects, Watch, deferred_triggers, read_shape, row_lock
@@ -169,7 +170,7 @@ class Resolver:
     def _statement(self, shape: UpdateEffects) -> BatchStatement | SharedStatement:
         worker, work = self.run.worker, self.work
         lock = row_lock(worker, work.table, tuple(work.policy.assign))
-        parts = work, self.images, self.run.revision, lock
+        parts = work, self.images, record_of(self.run, work.key, work.policy.plan), lock
         if shared := shared_columns(work.table, work.policy.assign, shape):
             return SharedStatement(*parts, shared)
         late = shape.late or shape.cascades or shape.rules or (shape.fires and deferred_triggers(worker))

@@ -38,6 +38,7 @@ class BatchStatement(BatchParts):
             sql.SQL('"vaccine before" AS (\n{}\n)').format(self.old_images(LOCKED, table.names)),
             sql.SQL("{} AS (\n{}\n)").format(CHANGED, self._changed()),
             sql.SQL('"vaccine noted" AS (\n{}\n)').format(self.note(LOCKED, (), own)),
+            sql.SQL('"vaccine counted" AS (\n{}\n)').format(self.count(LOCKED)),
         ]
         if not self.late:
             parts.append(

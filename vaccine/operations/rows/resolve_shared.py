@@ -39,6 +39,7 @@ class SharedStatement(BatchParts):
             sql.SQL("{} AS (\n{}\n)").format(CHANGED, self._changed(after, last)),
             sql.SQL('"vaccine before" AS (\n{}\n)').format(self.old_images(CHANGED, self._old)),
             sql.SQL('"vaccine noted" AS (\n{}\n)').format(self.note(CHANGED, self.shared, left_at)),
+            sql.SQL('"vaccine counted" AS (\n{}\n)').format(self.count(CHANGED)),
             sql.SQL("{} AS (\n{} WHERE r.{} = 1\n)").format(
                 AFTER, self.write_images(CHANGED, "after", self._first_row()), place
             ),

@@ -17,6 +17,7 @@ from ..checks.restorable import KEYLESS
 from ..key import Key, Policy, raw, value
 from ..options import Options
 from ..rows.journal import LATER, SAME_SHAPE, TABLES
+from ..rows.record import RECORD
 from ..rows.restore_rows import NOT_SILENCEABLE
 from ..session.caller import calling_revision
 
@@ -32,6 +33,9 @@ BEGIN
         REVOKE ALL ON SCHEMA vaccine FROM PUBLIC;
         {TABLES}
         REVOKE ALL ON ALL TABLES IN SCHEMA vaccine FROM PUBLIC;
+    ELSIF pg_catalog.to_regclass('vaccine.vaccination') IS NULL THEN
+        {RECORD}
+        REVOKE ALL ON vaccine.vaccination FROM PUBLIC;
     END IF;
 END
 """

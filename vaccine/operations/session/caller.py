@@ -5,6 +5,19 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass
 
+from psycopg import sql
+
+# The schema of the version table is looked up: Alembic finds a plain name by search_path, as to_regclass does.
+VERSION_TABLE = """(SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
+ FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+ WHERE c.oid = pg_catalog.to_regclass({}))"""
+
+
+def version_table(schema: str | None, name: str) -> sql.Composed:
+    """SQL for the version table as the record spells it, `schema.table`; NULL where there is none."""
+    relation = sql.Identifier(schema, name) if schema else sql.Identifier(name)
+    return sql.SQL(VERSION_TABLE).format(sql.Literal(relation.as_string(None)))
+
 
 @dataclass(frozen=True)
 class Caller:

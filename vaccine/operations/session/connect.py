@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from ..errors import BusyError, OperationError, PreflightError
 from ..key import Key
 from ..options import Options
-from .caller import calling, calling_revision
+from .caller import calling, calling_revision, version_table
 from .pooler import refuse_pooler
 from .run import Run
 
@@ -83,7 +83,11 @@ def run_of(context: MigrationContext, key: Key) -> Iterator[Run]:
 
         worker = connect()
         try:
-            yield Run(calling_revision(), options, connect, worker, _speaker(context))
+            stamped = worker.execute(
+                sql.SQL("SELECT {}").format(version_table(context.version_table_schema, context.version_table))
+            ).fetchone()
+            where = str(stamped[0] or "") if stamped else ""
+            yield Run(calling_revision(), options, connect, worker, _speaker(context), where)
         finally:
             worker.close()
 

@@ -24,7 +24,7 @@ class Run:
 
     `connect` opens a new autocommit connection (application_name `vaccine`, lock_timeout and
     statement_timeout 0, search_path as the role has it). `worker` is the one for statements that
-    change something. `say` takes one line of progress for the DBA.
+    change something. `say` takes one line of progress for the DBA. `version_table` is Alembic's, as `schema.table`.
     """
 
     revision: str
@@ -32,3 +32,4 @@ class Run:
     connect: Callable[[], psycopg.Connection]
     worker: psycopg.Connection
     say: Callable[[str], None] = field(default=log.info)
+    version_table: str = ""
