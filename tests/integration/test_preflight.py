@@ -246,6 +246,7 @@ def test_a_downgrade_behind_a_prepared_transaction_is_refused_before_its_drop(
     assert "the downgrade of public.issues (id) is refused; nothing was changed [preflight]" in done.stdout
     assert connection.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = 'u'::regclass").fetchone() == (True,)
     made.alembic("downgrade", "base")
+    connection.execute("DROP SCHEMA vaccine CASCADE")
 
 
 def test_a_journal_that_another_role_has_made(tmp_path: Path, database: str, connection: psycopg.Connection) -> None:

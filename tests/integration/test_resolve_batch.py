@@ -16,6 +16,7 @@ from vaccine.operations.errors import LockTimeoutError
 from vaccine.operations.key import Policy
 from vaccine.operations.rows.find import Work, find
 from vaccine.operations.rows.journal import ensure_images, ensure_journal
+from vaccine.operations.rows.record import record_of
 from vaccine.operations.rows.resolve import Resolved, Resolver, batch_settings, resolve
 from vaccine.operations.rows.resolve_batch import BatchStatement
 from vaccine.operations.rows.resolve_shared import SharedStatement
