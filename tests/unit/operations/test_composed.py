@@ -19,6 +19,7 @@ from vaccine.operations.index.states import index_statement
 from vaccine.operations.key import Key, Policy, raw
 from vaccine.operations.rows.find import Work, find_statement
 from vaccine.operations.rows.journal import META, Images
+from vaccine.operations.rows.record import UpgradeRecord
 from vaccine.operations.rows.resolve_batch import BatchStatement
 from vaccine.operations.rows.resolve_shared import SharedStatement
 from vaccine.operations.rows.restore_batch import restore_statement
@@ -80,12 +81,16 @@ LOCK = sql.SQL("FOR NO KEY UPDATE")
 ONE, TWO, THREE = raw("$1"), raw("$2"), raw("$3")
 
 
+def record(case: Case) -> UpgradeRecord:
+    return UpgradeRecord(sql.Literal("vaccine.alembic_version"), "4b1c2d3e4f50", case.policy.plan, case.key)
+
+
 def batch(case: Case, *, late: bool = False) -> BatchStatement:
-    return BatchStatement(case.work, case.images, "4b1c2d3e4f50", LOCK, late, fires=late)
+    return BatchStatement(case.work, case.images, record(case), LOCK, late, fires=late)
 
 
 def shared(case: Case) -> sql.Composed:
-    return SharedStatement(case.work, case.images, "4b1c2d3e4f50", LOCK, tuple(case.policy.assign)).statement(ONE, TWO)
+    return SharedStatement(case.work, case.images, record(case), LOCK, tuple(case.policy.assign)).statement(ONE, TWO)
 
 
 def back(case: Case, *, shared: bool, at: bool) -> sql.Composed:
@@ -102,6 +107,8 @@ STATEMENTS: dict[str, Callable[[Case], sql.Composable]] = {
     "restore_batch": lambda case: back(case, shared=False, at=False),
     "restore_shared": lambda case: back(case, shared=True, at=False),
     "restore_shared_at": lambda case: back(case, shared=True, at=True),
+    "record_begin": lambda case: record(case).begin(case.index),
+    "record_end": lambda case: record(case).end(),
     "index": lambda case: index_statement(case.index, case.key),
     "index_plain": lambda case: index_statement(case.index, case.key, concurrently=False, unique=False),
     "gate": lambda case: _body(Gate.of(case.key), case.index, case.key, case.meaning),

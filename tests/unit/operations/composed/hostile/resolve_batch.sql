@@ -26,6 +26,8 @@ at", "sch""éma %s"."vaccine row"."gone", "sch""éma %s"."vaccine row"."vaccine_
 INSERT INTO vaccine.journal (batch, revision, plan, schema_name, table_name, key_columns, predicate, images, shared_columns, left_at, row_count, primary_keys, survivors, started_at, resolved_at, outcome)
 SELECT (SELECT "vaccine_batch_" FROM "vaccine number"), '4b1c2d3e4f50', 'pl''an', 'sch"éma %s', 'vaccine row',  E'{"sel\\"ect",order}', '"stat''us" = ''op''''en %s {}'' -- a remark; DROP TABLE x', 'images_1', '{}', NULL::tid[], count(*), pg_catalog.to_jsonb(pg_catalog.array_agg(ARRAY["r"."vaccine_p0_"::text, "r"."vaccine_p1"::text] ORDER BY r."vaccine_row")), pg_catalog.to_jsonb(pg_catalog.array_agg(ARRAY["r"."vaccine_s0"::text, "r"."vaccine_s1"::text] ORDER BY r."vaccine_row")), pg_catalog.now(), pg_catalog.clock_timestamp(), 'resolved'
 FROM "vaccine locked" AS r HAVING count(*) > 0
+), "vaccine counted" AS (
+UPDATE vaccine.vaccination AS v SET resolved_rows = v.resolved_rows + (SELECT count(*) FROM "vaccine locked") WHERE v.version_table = 'vaccine.alembic_version' AND (v.revision, v.plan, v.key_digest) = ('4b1c2d3e4f50', 'pl''an', '1a928ac4fd4f94ba200f327d6fb889dc')
 ), "vaccine after" AS (
 INSERT INTO "vaccine"."images_1" AS "vaccine row" ("vaccine_batch_", "vaccine_row", "vaccine_image", "%s", "pa""rt", "sel""ect", "order", "stat'us", "left
 at", "gone", "vaccine_n", "vaccine_batch", "vaccine_p0")

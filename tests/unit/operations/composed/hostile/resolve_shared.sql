@@ -25,6 +25,8 @@ INSERT INTO vaccine.journal (batch, revision, plan, schema_name, table_name, key
 SELECT (SELECT "vaccine_batch_" FROM "vaccine number"), '4b1c2d3e4f50', 'pl''an', 'sch"éma %s', 'vaccine row',  E'{"sel\\"ect",order}', '"stat''us" = ''op''''en %s {}'' -- a remark; DROP TABLE x', 'images_1', '{stat''us,"left
 at",gone}', pg_catalog.array_agg(r."vaccine_at" ORDER BY r."vaccine_row"), count(*), pg_catalog.to_jsonb(pg_catalog.array_agg(ARRAY["r"."vaccine_p0_"::text, "r"."vaccine_p1"::text] ORDER BY r."vaccine_row")), pg_catalog.to_jsonb(pg_catalog.array_agg(ARRAY["r"."vaccine_s0"::text, "r"."vaccine_s1"::text] ORDER BY r."vaccine_row")), pg_catalog.now(), pg_catalog.clock_timestamp(), 'resolved'
 FROM "vaccine changed" AS r HAVING count(*) > 0
+), "vaccine counted" AS (
+UPDATE vaccine.vaccination AS v SET resolved_rows = v.resolved_rows + (SELECT count(*) FROM "vaccine changed") WHERE v.version_table = 'vaccine.alembic_version' AND (v.revision, v.plan, v.key_digest) = ('4b1c2d3e4f50', 'pl''an', '1a928ac4fd4f94ba200f327d6fb889dc')
 ), "vaccine after" AS (
 INSERT INTO "vaccine"."images_1" AS "vaccine row" ("vaccine_batch_", "vaccine_row", "vaccine_image", "%s", "pa""rt", "sel""ect", "order", "stat'us", "left
 at", "gone", "vaccine_n", "vaccine_batch", "vaccine_p0")

@@ -20,6 +20,8 @@ RETURNING "vaccine row"."vaccine_row", "vaccine row"."vaccine_p0", "public"."iss
 INSERT INTO vaccine.journal (batch, revision, plan, schema_name, table_name, key_columns, predicate, images, shared_columns, left_at, row_count, primary_keys, survivors, started_at, resolved_at, outcome)
 SELECT (SELECT "vaccine_batch" FROM "vaccine number"), '4b1c2d3e4f50', '6f1c2e0a', 'public', 'issues', '{hash}', 'status = ''open'' AND hash IS NOT NULL', 'images_1', '{}', NULL::tid[], count(*), pg_catalog.to_jsonb(pg_catalog.array_agg(ARRAY["r"."vaccine_p0"::text] ORDER BY r."vaccine_row")), pg_catalog.to_jsonb(pg_catalog.array_agg(ARRAY["r"."vaccine_s0"::text] ORDER BY r."vaccine_row")), pg_catalog.now(), pg_catalog.clock_timestamp(), 'resolved'
 FROM "vaccine locked" AS r HAVING count(*) > 0
+), "vaccine counted" AS (
+UPDATE vaccine.vaccination AS v SET resolved_rows = v.resolved_rows + (SELECT count(*) FROM "vaccine locked") WHERE v.version_table = 'vaccine.alembic_version' AND (v.revision, v.plan, v.key_digest) = ('4b1c2d3e4f50', '6f1c2e0a', '875d03648ad8ad12ba63fb636230e2cf')
 )
 SELECT (SELECT "vaccine_batch" FROM "vaccine number"), l.rows, (SELECT count(*) FROM "vaccine changed"), NULL::bigint, NULL::bigint,
 CASE WHEN l.rows < $2 - $1 THEN l.places END

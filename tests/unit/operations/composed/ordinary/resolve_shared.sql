@@ -19,6 +19,8 @@ SELECT (SELECT "vaccine_batch" FROM "vaccine number"), r."vaccine_row", 'before'
 INSERT INTO vaccine.journal (batch, revision, plan, schema_name, table_name, key_columns, predicate, images, shared_columns, left_at, row_count, primary_keys, survivors, started_at, resolved_at, outcome)
 SELECT (SELECT "vaccine_batch" FROM "vaccine number"), '4b1c2d3e4f50', '6f1c2e0a', 'public', 'issues', '{hash}', 'status = ''open'' AND hash IS NOT NULL', 'images_1', '{status}', pg_catalog.array_agg(r."vaccine_at" ORDER BY r."vaccine_row"), count(*), pg_catalog.to_jsonb(pg_catalog.array_agg(ARRAY["r"."vaccine_p0"::text] ORDER BY r."vaccine_row")), pg_catalog.to_jsonb(pg_catalog.array_agg(ARRAY["r"."vaccine_s0"::text] ORDER BY r."vaccine_row")), pg_catalog.now(), pg_catalog.clock_timestamp(), 'resolved'
 FROM "vaccine changed" AS r HAVING count(*) > 0
+), "vaccine counted" AS (
+UPDATE vaccine.vaccination AS v SET resolved_rows = v.resolved_rows + (SELECT count(*) FROM "vaccine changed") WHERE v.version_table = 'vaccine.alembic_version' AND (v.revision, v.plan, v.key_digest) = ('4b1c2d3e4f50', '6f1c2e0a', '875d03648ad8ad12ba63fb636230e2cf')
 ), "vaccine after" AS (
 INSERT INTO "vaccine"."images_1" AS "issues" ("vaccine_batch", "vaccine_row", "vaccine_image", "id", "hash", "status", "seen_at")
 SELECT (SELECT "vaccine_batch" FROM "vaccine number"), r."vaccine_row", 'after', "r"."vaccine_o0", "r"."vaccine_o1", "r"."vaccine_v0", "r"."vaccine_o3" FROM "vaccine changed" AS r WHERE r."vaccine_row" = 1
