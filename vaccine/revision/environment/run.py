@@ -6,6 +6,7 @@ context.configure(), and every revision gets its own transaction.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from logging.config import fileConfig
@@ -68,10 +69,20 @@ def _ours(name: str | None, kind: str, _parents: object) -> bool:
 
 def _write_script(schema: str | None, options: dict[str, Any]) -> None:
     context.configure(dialect_name="postgresql", **options)
+    _make_version_table_once(str(options.get("version_table", "alembic_version")))
     if schema is not None:
         context.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)).as_string())
     with context.begin_transaction():
         context.run_migrations()
+
+
+def _make_version_table_once(table: str) -> None:
+    """Let a script from the base make the version table only where it is missing: a way back leaves it there."""
+    implementation = context.get_context().impl
+    write = implementation.static_output
+    implementation.static_output = lambda text: write(  # type: ignore[method-assign]
+        re.sub(rf'\A(\s*CREATE TABLE )(?=(\S+\.)?"?{re.escape(table)}"? \()', r"\1IF NOT EXISTS ", text)
+    )
 
 
 def _run(schema: str | None, options: dict[str, Any]) -> None:
