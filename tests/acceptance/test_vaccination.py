@@ -166,11 +166,36 @@ def test_other_rows_than_the_approved_ones_are_drift(shell: Shell, server: Serve
         connection.execute("DELETE FROM issues WHERE id = 2; INSERT INTO issues VALUES (4, 'b', 'open')")
         before = whole_dump(server, database)
         done = shell.alembic("upgrade", "head", status=255)
-        assert "but they are not its rows" in done.stdout
+        assert "1 row would be resolved that the plan did not approve" in done.stdout
+        assert "primary key 3 (beside 4)" in done.stdout
         assert whole_dump(server, database) == before
         shell.alembic("-x", "vaccine.drift=accept", "upgrade", "head")
         rows = connection.execute("SELECT id FROM issues WHERE status = 'resolved'").fetchall()
         assert rows == [(3,)]
+
+
+def test_fewer_rows_than_approved_go_up_down_and_up(shell: Shell, server: Server, database: str) -> None:
+    """An editor closed one row of the plan, and the night goes on; a duplicate that the plan never saw does not."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("CREATE TABLE issues (id int PRIMARY KEY, hash text, status text)")
+        connection.execute("INSERT INTO issues SELECT i, 'h' || i % 2, 'open' FROM generate_series(1, 8) AS i")
+        shell.vaccine(
+            "plan", "issues.hash", "--where", "status = 'open'", "--assign", "status=resolved", "-o", "plan.json"
+        )
+        connection.execute("UPDATE issues SET status = 'by hand' WHERE id = 4")
+        shell.vaccine("revision", "plan.json")
+        connection.execute("DELETE FROM issues WHERE id = 1")
+        before = whole_dump(server, database)
+        status = "SELECT string_agg(id || status, ' ' ORDER BY id) FROM issues"
+        for _ in range(2):
+            shell.alembic("upgrade", "head")
+            (now,) = connection.execute(status).fetchone() or ()
+            assert now == "2resolved 3resolved 4by hand 5resolved 6resolved 7open 8open"
+            shell.alembic("downgrade", "base")
+            assert whole_dump(server, database) == before
+        connection.execute("INSERT INTO issues VALUES (9, 'h1', 'open')")
+        done = shell.alembic("upgrade", "head", status=255)
+        assert "primary key 3 (beside 9), 5 (beside 9), 7 (beside 9)" in done.stdout
 
 
 def psql(server: Server, url: str, script: str) -> None:

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 from alembic.operations import MigrateOperation, Operations
 
 if TYPE_CHECKING:
-    from .key import Key, Policy, Value
+    from .key import Approved, Key, Policy, Value
+
+Rows = Sequence[Sequence[Sequence[str]]] | str | None
 
 
 @dataclass(frozen=True)
@@ -43,24 +45,29 @@ class PolicyWords:
     keep: Sequence[Sequence[str]]
     max_rows: int
     plan: str
+    rows: Rows = None
 
     def policy(self) -> Policy:
         """The policy that the run time works with."""
         from .key import Policy  # noqa: PLC0415  `alembic history` must not pay for the driver
 
         keep = tuple(tuple(str(part) for part in row) for row in self.keep)
-        return Policy(tuple(self.survivor), dict(self.assign), keep, self.max_rows, self.plan)
+        return Policy(tuple(self.survivor), dict(self.assign), keep, self.max_rows, self.plan, self._approved())
+
+    def _approved(self) -> Approved | None:
+        if self.rows is None or isinstance(self.rows, str):
+            return self.rows
+        return tuple(tuple(tuple(str(part) for part in row) for row in group) for group in self.rows)
 
 
 @Operations.register_operation("resolve_duplicates")
 class ResolveDuplicatesOp(MigrateOperation):
     """Retire every live row of a key but the survivor, its old image in the journal."""
 
-    def __init__(self, key: KeyWords, policy: PolicyWords, index: str | None = None, rows: str | None = None) -> None:
+    def __init__(self, key: KeyWords, policy: PolicyWords, index: str | None = None) -> None:
         self.key = key
         self.policy = policy
         self.index = index
-        self.rows = rows
 
     @classmethod
     def resolve_duplicates(
@@ -76,8 +83,8 @@ class ResolveDuplicatesOp(MigrateOperation):
         keep: Sequence[Sequence[str]] = (),
         max_rows: int,
         plan: str,
+        rows: Rows = None,
         index: str | None = None,
-        rows: str | None = None,
     ) -> Any:
         """Resolve the duplicates of a key in batches, under live traffic; each old image goes to the journal.
 
@@ -92,15 +99,17 @@ class ResolveDuplicatesOp(MigrateOperation):
             keep: primary keys, each a list of text, that survive whatever the order says.
             max_rows: how many rows this revision may resolve in all; more is drift.
             plan: the plan's fingerprint, under which the journal keeps the rows.
+            rows: the rows that the plan approved; any other row is drift, fewer rows are none. Either the duplicate
+                groups, each a list of primary keys with the survivor first, or, for many, their marks in base64.
+                None approves by number alone.
             index: the unique index that a later call builds, so that preflight looks at it before any row changes.
-            rows: the digest of the rows that the plan approved; other rows are drift. None approves by number alone.
 
         Raises:
             PreflightError: something stands in the way; nothing was changed.
-            DriftedError: there are more rows to resolve than the plan approved.
+            DriftedError: there are rows to resolve that the plan did not approve.
         """
-        words = PolicyWords(survivor, assign, keep, max_rows, plan)
-        return operations.invoke(cls(KeyWords(schema, table, columns, where), words, index, rows))
+        words = PolicyWords(survivor, assign, keep, max_rows, plan, rows)
+        return operations.invoke(cls(KeyWords(schema, table, columns, where), words, index))
 
     def reverse(self) -> RestoreDuplicatesOp:
         """The way back: restore what this resolved."""
@@ -175,6 +184,7 @@ class CreateUniqueIndexConcurrentlyOp(MigrateOperation):
         keep: Sequence[Sequence[str]] = (),
         max_rows: int,
         plan: str,
+        rows: Rows = None,
         gate: str = "auto",
     ) -> Any:
         """Build a unique index CONCURRENTLY; duplicates that arrive meanwhile are resolved under the same policy.
@@ -191,6 +201,8 @@ class CreateUniqueIndexConcurrentlyOp(MigrateOperation):
             keep: primary keys, each a list of text, that survive whatever the order says.
             max_rows: how many rows this revision may resolve in all, those of `resolve_duplicates` included.
             plan: the plan's fingerprint, under which the journal keeps the rows.
+            rows: the rows that the plan approved, as in `resolve_duplicates`; a duplicate that is none of them and
+                arrives meanwhile is drift. None approves by number alone.
             gate: `auto` puts the gate trigger up after three failed builds, `always` at once, `never` not at all.
 
         Raises:
@@ -198,7 +210,7 @@ class CreateUniqueIndexConcurrentlyOp(MigrateOperation):
             BlockedError: another session held the build up longer than its budget.
             BuildError: the build failed as often as it may.
         """
-        words = PolicyWords(survivor, assign, keep, max_rows, plan)
+        words = PolicyWords(survivor, assign, keep, max_rows, plan, rows)
         return operations.invoke(cls(name, KeyWords(schema, table, columns, where), words, gate))
 
     def reverse(self) -> DropUniqueIndexConcurrentlyOp:
@@ -253,7 +265,7 @@ def _resolve_duplicates(operations: Operations, operation: ResolveDuplicatesOp) 
     from .invoke import resolve_duplicates  # noqa: PLC0415  the work is imported when it is done
 
     key, policy = operation.key.key(), operation.policy.policy()
-    resolve_duplicates(operations, key, policy, operation.index, operation.rows)
+    resolve_duplicates(operations, key, policy, operation.index)
 
 
 @Operations.implementation_for(RestoreDuplicatesOp)

@@ -14,9 +14,9 @@ from psycopg import sql
 from .checks.carried import CarriedOn, carried_on
 from .checks.disk import need, read_space
 from .index.build import index_statement
-from .key import Key, Policy, Value
+from .key import Approved, Key, Policy, Value
 from .options import Options
-from .rows.find import TEXT_FORM, Work, find_statement
+from .rows.find import FEW, TEXT_FORM, Others, Work, excess_rows, find_statement, mark, other_rows_statement, text_array
 from .rows.journal import META, Images, NewImages
 from .rows.resolve import Resolved, Resolver
 from .rows.resolve_shared import images_per_row, shared_columns
@@ -27,23 +27,32 @@ from .session.run import Run
 from .table import MOST_COLUMNS, read_table
 
 __all__ = [
+    "FEW",
     "MOST_COLUMNS",
     "TEXT_FORM",
+    "Approved",
     "CarriedOn",
     "Described",
     "Key",
     "NewImages",
+    "Others",
     "Policy",
     "Value",
+    "Work",
     "build_statement",
     "carried_on",
     "dedupe_statements",
     "drop_statement",
+    "excess_rows",
     "holders_of",
     "journal_images",
+    "mark",
     "need",
+    "other_rows_statement",
     "read_space",
+    "read_table",
     "restore_statement",
+    "text_array",
 ]
 
 

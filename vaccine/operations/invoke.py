@@ -28,9 +28,7 @@ if TYPE_CHECKING:
     from alembic.operations import Operations
 
 
-def resolve_duplicates(
-    operations: Operations, key: Key, policy: Policy, index: str | None, rows: str | None = None
-) -> None:
+def resolve_duplicates(operations: Operations, key: Key, policy: Policy, index: str | None) -> None:
     """Preflight, then dedupe in batches."""
     if operations.migration_context.as_sql:
         from .script.write import resolve_duplicates as script  # noqa: PLC0415  a script needs no run time
@@ -39,7 +37,7 @@ def resolve_duplicates(
         return
     with _running(operations, key) as run:
         began = time.monotonic()
-        table, work = before_resolve(run, key, policy, index, rows)
+        table, work = before_resolve(run, key, policy, index)
         run.say(
             f"preflight of {key}: {_count(work.rows, 'row')} to resolve in {_count(work.groups, 'group')} "
             f"(at most {policy.max_rows} approved), {_ms(began)}"

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from psycopg import sql
 
 Value = str | int | float | bool | None | Mapping[str, str]
+# The rows that a plan approved: its duplicate groups, each the survivor's primary key and then those of its excess
+# rows, all as text; or, where they are many, their marks (`rows.find`), sorted, in base64.
+Approved = tuple[tuple[tuple[str, ...], ...], ...] | str
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,8 @@ class Policy:
 
     `survivor` is an ORDER BY, the row to keep first. `assign` gives each column a plain value, or
     {"sql": "now()"}. `keep` holds primary keys (as text, one tuple a row) that survive whatever the
-    order says. `max_rows` bounds the excess rows that may be resolved, late arrivals included.
+    order says. `max_rows` bounds the excess rows that may be resolved, late arrivals included; `rows` are
+    those very rows, and None approves by number alone.
     """
 
     survivor: tuple[str, ...]
@@ -64,6 +68,7 @@ class Policy:
     keep: tuple[tuple[str, ...], ...]
     max_rows: int
     plan: str
+    rows: Approved | None = None
 
 
 def raw(text: str) -> sql.SQL:

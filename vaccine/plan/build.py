@@ -123,7 +123,7 @@ def _count_without_key(connection: psycopg.Connection, of: Selection) -> Counted
     ).format(sql.Identifier(of.schema, of.table), of.live, sql.SQL(", ").join(map(sql.Identifier, of.columns)))
     row = connection.execute(statement).fetchone()
     assert row is not None
-    return Counted(row[0], row[1], "0", 0)
+    return Counted(row[0], row[1], 0)
 
 
 def _situation(

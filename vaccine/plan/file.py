@@ -11,6 +11,7 @@ from typing import Any
 
 from vaccine.audit.finding import Expression
 from vaccine.errors import PlanFileError
+from vaccine.operations.dry import Approved
 from vaccine.plan.locks import LockMode
 from vaccine.plan.model import DuplicateGroup, Estimate, Fingerprint, Hazard, Member, Plan, Statement, Step, Vaccination
 
@@ -108,9 +109,13 @@ def _vaccination(of: dict[str, Any]) -> Vaccination:
         "down": tuple(map(_step, of["down"])),
         "hazards": tuple(Hazard(**hazard) for hazard in of["hazards"]),
         "estimate": Estimate(**{**of["estimate"], "basis": tuple(of["estimate"]["basis"])}),
-        "fingerprint": Fingerprint(**of["fingerprint"]),
+        "fingerprint": Fingerprint(**{**of["fingerprint"], "rows": _rows(of["fingerprint"]["rows"])}),
     }
     return Vaccination(**fields)
+
+
+def _rows(of: str | list[list[list[str]]]) -> Approved:
+    return of if isinstance(of, str) else tuple(tuple(map(tuple, group)) for group in of)
 
 
 def _group(of: dict[str, Any]) -> DuplicateGroup:

@@ -6,7 +6,7 @@ import psycopg
 
 from vaccine.errors import DriftError, RefusedError
 from vaccine.operations.dry import TEXT_FORM
-from vaccine.plan.groups import Counted, Selection, count_groups
+from vaccine.plan.groups import Counted, Selection, any_live, count_groups, other_rows
 from vaccine.plan.model import Fingerprint, Plan, Vaccination
 from vaccine.plan.target import Target, read_target
 
@@ -19,7 +19,7 @@ def fix_text_form(connection: psycopg.Connection) -> None:
 
 def fingerprint(target: Target, counted: Counted) -> Fingerprint:
     """The fingerprint of one table and its duplicate groups."""
-    return Fingerprint(target.shape(), counted.groups, counted.excess_rows, counted.rows_digest, counted.excess_digest)
+    return Fingerprint(target.shape(), counted.groups, counted.excess_rows, counted.rows)
 
 
 def selection_of(vaccination: Vaccination) -> Selection:
@@ -75,11 +75,13 @@ def _changes(connection: psycopg.Connection, planned: Vaccination) -> list[str]:
         return [f"columns, indexes or triggers of {name} changed"]
     if not planned.primary_key:
         return []
-    now = fingerprint(target, count_groups(connection, selection_of(planned)))
-    seen = planned.fingerprint
-    if (now.groups, now.excess_rows) != (seen.groups, seen.excess_rows):
-        then = f"{seen.groups} groups with {seen.excess_rows} excess rows"
-        return [f"{name} had {then}, now it has {now.groups} with {now.excess_rows}"]
-    if now.rows_digest != seen.rows_digest:
-        return [f"in {name} other rows are duplicates now, or another row of a group would survive"]
+    selection, seen = selection_of(planned), planned.fingerprint
+    others = other_rows(connection, selection, seen.rows)
+    if others.rows and planned.max_rows == seen.excess_rows:
+        return [f"in {name} {others}"]
+    now = count_groups(connection, selection)
+    if now.excess_rows > planned.max_rows:
+        return [f"{name} has {now.excess_rows} rows to resolve, the plan allows {planned.max_rows}"]
+    if seen.excess_rows and not now.excess_rows and not any_live(connection, selection):
+        return [f"no row of {name} is live any more, where the plan saw {seen.excess_rows} duplicates"]
     return []

@@ -10,6 +10,19 @@ import psycopg
 from psycopg import sql
 
 from vaccine.audit.finding import Assignment, Expression, Scalar
+from vaccine.operations.dry import (
+    FEW,
+    Approved,
+    Key,
+    Others,
+    Policy,
+    Work,
+    excess_rows,
+    mark,
+    other_rows_statement,
+    read_table,
+    text_array,
+)
 from vaccine.plan.model import DuplicateGroup, Member
 
 DIRECTION = re.compile(r"\s+(?:ASC|DESC)?(?:\s*NULLS\s+(?:FIRST|LAST))?\s*$", re.IGNORECASE)
@@ -44,31 +57,84 @@ class Selection:
 
 @dataclass(frozen=True)
 class Counted:
-    """All groups together; `search_ms` is how long PostgreSQL took to find them."""
+    """All groups together; `search_ms` is how long PostgreSQL took to find them, `rows` are what a plan approves."""
 
     groups: int
     excess_rows: int
-    rows_digest: str
     search_ms: int
-    excess_digest: str = "0"
+    rows: Approved = ()
+
+
+@dataclass(frozen=True)
+class ExcessQuery:
+    """The query for the excess rows, which is the run time's own, and its columns: number, primary keys as text[]."""
+
+    query: sql.Composable
+    number: sql.Composable
+    excess: sql.Composable
+    survivor: sql.Composable
+
+
+def find_rows(connection: psycopg.Connection, of: Selection) -> ExcessQuery:
+    """How the upgrade will find the excess rows of a table that has a primary key."""
+    key = Key(of.schema, of.table, of.columns, of.where)
+    table = read_table(connection, key)
+    assert table is not None
+    work = Work(table, key, Policy(of.survivor, {}, of.keep, 0, ""), 0, 0)
+    return ExcessQuery(
+        excess_rows(work), sql.Identifier(work.number), text_array(work.excess), text_array(work.survivor)
+    )
 
 
 def count_groups(connection: psycopg.Connection, of: Selection) -> Counted:
-    """Count the groups and the excess rows, and digest which rows they are (order does not matter).
+    """Count the groups and the excess rows, and say which rows they are: by name, or by marks where they are many.
 
-    Needs DateStyle and the like fixed in the transaction: the digest is over primary keys as text.
+    Needs `TEXT_FORM` in the transaction: rows are named by their primary keys as text.
     """
-    identity = sql.SQL("ROW({})::text").format(_texts(of.primary_key, "ranked"))
+    found = find_rows(connection, of)
     statement = sql.SQL(
-        "SELECT count(*) FILTER (WHERE place = 1), count(*) FILTER (WHERE place > 1),"
-        " coalesce(sum(pg_catalog.hashtextextended({identity} || CASE place WHEN 1 THEN '+' ELSE '-' END, 0)), 0)::text"
-        ", coalesce(sum(pg_catalog.hashtextextended({identity} || '-', 0)) FILTER (WHERE place > 1), 0)::text"
-        " FROM ({ranked}) AS ranked"
-    ).format(identity=identity, ranked=_ranked(of))
+        "SELECT pg_catalog.count(DISTINCT x.survivor), pg_catalog.count(*),"
+        " pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(x.survivor, x.excess) ORDER BY x.number)"
+        " FILTER (WHERE x.number <= {few}),"
+        " pg_catalog.encode(pg_catalog.string_agg({mark}, '' ORDER BY {mark}) FILTER (WHERE x.rows > {few}), 'base64')"
+        " FROM (SELECT {number} AS number, {excess} AS excess, {survivor} AS survivor,"
+        " pg_catalog.count(*) OVER () AS rows FROM ({query}) AS found) AS x"
+    ).format(
+        few=sql.Literal(FEW),
+        mark=mark("x.excess", "x.survivor"),
+        number=found.number,
+        excess=found.excess,
+        survivor=found.survivor,
+        query=found.query,
+    )
     start = time.monotonic()
     row = connection.execute(statement).fetchone()
     assert row is not None
-    return Counted(row[0], row[1], row[2], round((time.monotonic() - start) * 1000), row[3])
+    groups, rows, named, marks = row
+    spent = round((time.monotonic() - start) * 1000)
+    return Counted(groups, rows, spent, "".join(marks.split()) if marks else _grouped(named or []))
+
+
+def _grouped(pairs: list[tuple[list[str], list[str]]]) -> Approved:
+    groups: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
+    for survivor, excess in pairs:
+        groups.setdefault(tuple(survivor), [tuple(survivor)]).append(tuple(excess))
+    return tuple(tuple(rows) for rows in groups.values())
+
+
+def other_rows(connection: psycopg.Connection, of: Selection, rows: Approved) -> Others:
+    """The excess rows that are not the approved ones, by the upgrade's own rule."""
+    found = find_rows(connection, of)
+    source = sql.SQL("({}) AS found").format(found.query)
+    statement = other_rows_statement(rows, source, found.excess, found.survivor, found.number)
+    return Others.of(connection.execute(statement).fetchall())
+
+
+def any_live(connection: psycopg.Connection, of: Selection) -> bool:
+    """Whether any row is live."""
+    statement = sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE {})").format(sql.Identifier(of.schema, of.table), of.live)
+    row = connection.execute(statement).fetchone()
+    return bool(row and row[0])
 
 
 def read_groups(

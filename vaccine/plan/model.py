@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vaccine.audit.finding import Assignment
+from vaccine.operations.dry import Approved
 from vaccine.plan.locks import LockMode
 
 
@@ -79,8 +80,7 @@ class Fingerprint:
     shape: str  # digest of columns, types, primary key, indexes and triggers
     groups: int
     excess_rows: int
-    rows_digest: str  # digest over survivors and excess rows
-    excess_digest: str = "0"  # digest over the excess rows alone: what the upgrade compares
+    rows: Approved = ()  # the excess rows, each beside its survivor: what the upgrade compares
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from vaccine.plan.model import Plan, Vaccination
 UPGRADE = ("resolve_duplicates", "create_unique_index_concurrently")
 DOWNGRADE = ("drop_unique_index_concurrently", "restore_duplicates")
 INDENTS = (4, 2, 8)
+MARKS_WIDTH = 112  # columns of the longest lines of a revision
 
 
 @dataclass(frozen=True)
@@ -98,15 +99,16 @@ def constants(plan: Plan, of: Vaccination) -> str:
         "plan": plan.id,
     }
     lines = ["import vaccine.operations  # noqa: F401  registers the operations below", "", _call("KEY", key)]
-    return "\n".join([*lines, _call("POLICY", policy), ""])
+    return "\n".join([*lines, _call("POLICY", policy), *_approved(of), ""])
 
 
 def body(plan: Plan, of: Vaccination, indent: int) -> tuple[str, str]:
     """The statements of upgrade() and downgrade(), the lines after the first indented by `indent`."""
     gate = f", gate={of.gate!r}" if of.gate != "auto" else ""
+    rows = ", rows=ROWS" if _approved(of) else ""
     up = [
-        f"op.resolve_duplicates(**KEY, **POLICY, index={of.index_name!r}{_rows(of)})",
-        f"op.create_unique_index_concurrently({of.index_name!r}, **KEY, **POLICY{gate})",
+        f"op.resolve_duplicates(**KEY, **POLICY{rows}, index={of.index_name!r})",
+        f"op.create_unique_index_concurrently({of.index_name!r}, **KEY, **POLICY{rows}{gate})",
     ]
     down = [
         f"op.drop_unique_index_concurrently({of.index_name!r}, **KEY)",
@@ -116,10 +118,24 @@ def body(plan: Plan, of: Vaccination, indent: int) -> tuple[str, str]:
     return join.join(up), join.join(down)
 
 
-def _rows(of: Vaccination) -> str:
-    """The digest of the approved rows; left out where --max-rows makes room for others than those of the plan."""
+def _approved(of: Vaccination) -> list[str]:
+    """The rows that were approved; nothing where --max-rows makes room for others than those of the plan."""
     counts = of.fingerprint
-    return f", rows={counts.excess_digest!r}" if counts.excess_rows and of.max_rows == counts.excess_rows else ""
+    if not counts.excess_rows or of.max_rows != counts.excess_rows:
+        return []
+    if isinstance(counts.rows, str):
+        comment = "# a mark of each row that may be resolved, with its survivor (how-it-works.md, Drift), in base64"
+        return [comment, "ROWS = (", *(f"    {line!r}" for line in textwrap.wrap(counts.rows, MARKS_WIDTH)), ")"]
+    comment = "# each duplicate group by its primary keys: the row that stays, then those that may be resolved"
+    return [comment, "ROWS = [", *(line for group in counts.rows for line in _group(group)), "]"]
+
+
+def _group(rows: tuple[tuple[str, ...], ...]) -> list[str]:
+    """One group on one line where it fits."""
+    line = f"    {[list(row) for row in rows]!r},"
+    if len(line) <= MARKS_WIDTH:
+        return [line]
+    return ["    [", *(f"        {list(row)!r}," for row in rows), "    ],"]
 
 
 def _open(alembic_ini: Path) -> ScriptDirectory:

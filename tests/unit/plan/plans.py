@@ -36,7 +36,7 @@ VACCINATION = Vaccination(
     hazards=(Hazard("triggers", "it fires t"),),
     estimate=Estimate(1, 2, 3, 4, 5, 6, 7, ("measured",)),
     afterwards=("a duplicate fails with 23505",),
-    fingerprint=Fingerprint("abc", 1, 1, "12"),
+    fingerprint=Fingerprint("abc", 1, 1, ((("3896",), ("3994",)),)),
 )
 
 

@@ -31,6 +31,8 @@ def literals(path: Path) -> dict[str, dict[str, object]]:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
             keywords = {each.arg: ast.literal_eval(each.value) for each in node.value.keywords}
             found[node.targets[0].id] = keywords  # type: ignore[attr-defined]
+        elif isinstance(node, ast.Assign) and node.targets[0].id == "ROWS":  # type: ignore[attr-defined]
+            found["ROWS"] = ast.literal_eval(node.value)
     return found
 
 
@@ -50,10 +52,14 @@ def test_a_revision_spells_everything_out(place: Destination) -> None:
             "max_rows": 1,
             "plan": plan().id,
         },
+        "ROWS": [[["3896"], ["3994"]]],
     }
     text = written.path.read_text()
-    assert "op.resolve_duplicates(**KEY, **POLICY, index='uq_system_issues_open_violation_hash', rows='0')" in text
-    assert "op.create_unique_index_concurrently('uq_system_issues_open_violation_hash', **KEY, **POLICY)" in text
+    assert "op.resolve_duplicates(**KEY, **POLICY, rows=ROWS, index='uq_system_issues_open_violation_hash')" in text
+    assert (
+        "op.create_unique_index_concurrently('uq_system_issues_open_violation_hash', **KEY, **POLICY, rows=ROWS)"
+        in text
+    )
     assert text.startswith('"""One row per public.system_issues (violation_hash)\n\nLive rows: WHERE status = \'open\'')
 
 

@@ -11,10 +11,10 @@ from psycopg import sql
 from ..errors import DriftedError, PreflightError, RestoreError
 from ..index.states import index_state, try_out
 from ..key import Key, Policy, raw, value
-from ..rows.find import Work, excess_digest, find, kept, live_key
+from ..rows.find import Work, find, kept, live_key
 from ..rows.journal import already_resolved, complete_journal, has_journal
 from ..rows.pace import hidden_replicas
-from ..rows.resolve import check_rows
+from ..rows.resolve import not_approved
 from ..rows.restore import restorers
 from ..session.blockers import Blocker, holders_of, named, who_would_block
 from ..session.retry import with_lock_retries
@@ -62,13 +62,11 @@ SELECT a.attname::text
 """
 
 
-def before_resolve(
-    run: Run, key: Key, policy: Policy, index: str | None, rows: str | None = None
-) -> tuple[TargetTable, Work]:
+def before_resolve(run: Run, key: Key, policy: Policy, index: str | None) -> tuple[TargetTable, Work]:
     """What must hold before a dedupe. Returns the table and the excess rows, found once for all.
 
     Raises:
-        DriftedError: there are more rows to resolve than approved, or a row kept by hand is gone.
+        DriftedError: there are other rows to resolve than approved, or a row kept by hand is gone.
         PreflightError: any other reason.
     """
     table = _readable(run, key)
@@ -81,12 +79,7 @@ def before_resolve(
     both, drift = _kept_rows(run, table, key, policy)
     reasons += both
     work = find(run.worker, table, key, policy)
-    try:
-        check_rows(run, work)
-    except DriftedError as error:
-        drift.append(error.why)
-    if rows is not None and not drift:
-        drift += _other_rows(run, work, rows)
+    drift += not_approved(run, work) or _nothing_live(run, work)
     if drift and run.options.drift != "accept":
         raise DriftedError(
             f"{key} is no longer as the plan saw it; nothing was changed",
@@ -108,13 +101,16 @@ def before_resolve(
     return table, work
 
 
-def _other_rows(run: Run, work: Work, approved: str) -> list[str]:
-    """Whether the rows to resolve are those of the plan. Not asked of a run that goes on where another ended."""
-    if not work.rows or already_resolved(run.worker, work.key, work.policy.plan):
+def _nothing_live(run: Run, work: Work) -> list[str]:
+    """Whether the approved rows are gone with all others. Not asked of a run that goes on where another ended."""
+    if work.rows or not work.policy.rows or already_resolved(run.worker, work.key, work.policy.plan):
         return []
-    if excess_digest(run.worker, work) == approved:
+    live = sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE {})").format(work.table.source, live_key(work.key))
+    row = run.worker.execute(live).fetchone()
+    if row and row[0]:
         return []
-    return [f"{work.rows} rows would be resolved, as many as the plan approved or fewer, but they are not its rows"]
+    saw = f"no row of the table is live any more, where the plan saw {work.policy.max_rows} to resolve"
+    return [f"{saw}: another database, an emptied table, or a predicate that fits no row"]
 
 
 def before_index(run: Run, name: str, key: Key, policy: Policy) -> TargetTable:

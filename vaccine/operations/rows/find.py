@@ -16,12 +16,16 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from ..key import Key, Policy, names, raw, value
+from ..key import Approved, Key, Policy, names, raw, value
 from ..table import TargetTable
 
 WORK = sql.Identifier("pg_temp", "vaccine_work")
 WORK_MEM = "64MB"
-# The text of a date or a number hangs on these; a digest of texts must not.
+FEW = 1000  # approved rows up to which a revision names each
+MARK_BYTES = 5  # of each where they are more: among a million, one unapproved row in a million would pass for approved
+NAMED = 20  # rows that a message names
+VERSIONS = "ctid AS {}", "xmin AS {}", "first_value(ctid) OVER ranked AS {}", "first_value(xmin) OVER ranked AS {}"
+# The text of a date or a number hangs on these; what was approved as text must not.
 TEXT_FORM = (
     "SET LOCAL datestyle = 'ISO, YMD'",
     "SET LOCAL intervalstyle = 'postgres'",
@@ -84,19 +88,107 @@ def find(connection: psycopg.Connection, table: TargetTable, key: Key, policy: P
     return Work(table, key, policy, row[0], row[1])
 
 
-def excess_digest(connection: psycopg.Connection, work: Work) -> str:
-    """A digest of the excess rows' primary keys as text, in whatever order; the planner makes the same of its own."""
-    texts = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier("w", name)) for name in work.excess)
+@dataclass(frozen=True)
+class Others:
+    """Excess rows that no plan approved: how many, and the first of them, each with the survivor that it has now."""
+
+    rows: int
+    first: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
+
+    @classmethod
+    def of(cls, answer: list[tuple[int, list[str], list[str]]]) -> Others:
+        """From what `other_rows_statement` gave."""
+        return cls(answer[0][0] if answer else 0, tuple((tuple(row), tuple(beside)) for _, row, beside in answer))
+
+    def __str__(self) -> str:
+        """In words, the first of them by name."""
+        shown = ", ".join(f"{_name(row)} (beside {_name(survivor)})" for row, survivor in self.first)
+        more = ", …" if self.rows > len(self.first) else ""
+        rows = "1 row" if self.rows == 1 else f"{self.rows} rows"
+        return (
+            f"{rows} would be resolved that the plan did not approve, or not beside the same survivor: primary key "
+            f"{shown}{more}"
+        )
+
+
+def _name(primary_key: tuple[str, ...]) -> str:
+    return primary_key[0] if len(primary_key) == 1 else f"({', '.join(primary_key)})"
+
+
+def other_rows(connection: psycopg.Connection, work: Work) -> Others:
+    """The rows of the work table that the policy does not approve; none where it approves by number alone."""
+    if work.policy.rows is None or not work.rows:
+        return Others(0, ())
+    statement = other_rows_statement(
+        work.policy.rows, WORK, text_array(work.excess), text_array(work.survivor), sql.Identifier(work.number)
+    )
     with connection.transaction():
-        for statement in TEXT_FORM:
-            connection.execute(statement)
-        row = connection.execute(
-            sql.SQL(
-                "SELECT coalesce(sum(pg_catalog.hashtextextended(ROW({})::text || '-', 0)), 0)::text FROM {} AS w"
-            ).format(texts, WORK)
-        ).fetchone()
-    assert row is not None
-    return str(row[0])
+        for setting in (*TEXT_FORM, f"SET LOCAL work_mem = '{WORK_MEM}'"):
+            connection.execute(setting)
+        return Others.of(connection.execute(statement).fetchall())
+
+
+def other_rows_statement(
+    rows: Approved, source: sql.Composable, excess: sql.Composable, survivor: sql.Composable, number: sql.Composable
+) -> sql.Composed:
+    """The drift rule as one query: the excess rows of `source` that are not among the approved ones.
+
+    A row counts together with its survivor: one that moved to another group, or whose group would keep another row, is
+    not the row that was approved. Fewer rows than approved give none. `excess` and `survivor` are text[] expressions
+    over `source` (`text_array`), `number` its order; the settings of `TEXT_FORM` must hold. Gives at most `NAMED` rows
+    (how many there are in all, primary key, survivor).
+    """
+    few = not isinstance(rows, str)
+    return sql.SQL(
+        "SELECT pg_catalog.count(*) OVER (), x.excess, x.survivor"
+        " FROM (SELECT {number} AS number, {excess} AS excess, {survivor} AS survivor FROM {source}) AS x"
+        " WHERE NOT EXISTS (SELECT FROM ({approved}) AS a (mark) WHERE a.mark OPERATOR(pg_catalog.=) {mark})"
+        " ORDER BY x.number LIMIT {named}"
+    ).format(
+        number=number,
+        excess=excess,
+        survivor=survivor,
+        source=source,
+        approved=_pairs(rows) if not isinstance(rows, str) else _marks(rows),
+        mark=_pair("x.excess", "x.survivor") if few else mark("x.excess", "x.survivor"),
+        named=sql.Literal(NAMED),
+    )
+
+
+def text_array(columns: tuple[str, ...]) -> sql.Composable:
+    """The columns as text[]. In the collation "C": one that is nondeterministic has no hash of a text."""
+    texts = (sql.SQL('{}::text COLLATE "C"').format(sql.Identifier(name)) for name in columns)
+    return sql.SQL("ARRAY[{}]").format(sql.SQL(", ").join(texts))
+
+
+def mark(excess: str, survivor: str) -> sql.Composable:
+    """A few bytes that stand for an excess row and its survivor, the same on every server and in every encoding."""
+    return sql.SQL("pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to({}, 'UTF8')), 1, {})").format(
+        _pair(excess, survivor), sql.Literal(MARK_BYTES)
+    )
+
+
+def _pair(excess: str, survivor: str) -> sql.Composable:
+    return sql.SQL(f'pg_catalog.array_cat({excess}, {survivor})::text COLLATE "C"')
+
+
+def _pairs(groups: tuple[tuple[tuple[str, ...], ...], ...]) -> sql.Composable:
+    """The approved pairs, one a row; the text form of an array is PostgreSQL's own."""
+    pairs = [
+        sql.SQL('(ARRAY[{}]::text[]::text COLLATE "C")').format(sql.SQL(", ").join(map(sql.Literal, (*row, *survivor))))
+        for survivor, *excess in groups
+        for row in excess
+    ]
+    return sql.SQL("VALUES {}").format(sql.SQL(", ").join(pairs)) if pairs else sql.SQL("SELECT NULL::text WHERE FALSE")
+
+
+def _marks(joined: str) -> sql.Composable:
+    """The approved marks, one a row, out of their base64."""
+    return sql.SQL(
+        "SELECT pg_catalog.substr(m.joined, n.place, {length})"
+        " FROM (SELECT pg_catalog.decode({joined}, 'base64')) AS m (joined)"
+        " CROSS JOIN LATERAL pg_catalog.generate_series(1, pg_catalog.length(m.joined), {length}) AS n (place)"
+    ).format(joined=sql.Literal(joined), length=sql.Literal(MARK_BYTES))
 
 
 def assignments(policy: Policy) -> sql.Composable:
@@ -138,6 +230,15 @@ def kept(work: Work) -> sql.Composable:
 
 def find_statement(work: Work) -> sql.Composed:
     """The statement that fills the work table."""
+    return sql.SQL("CREATE TEMPORARY TABLE vaccine_work AS {}").format(excess_rows(work))
+
+
+def excess_rows(work: Work, source: sql.Composable | None = None) -> sql.Composed:
+    """The excess rows, numbered, each with its survivor and the row versions that were seen.
+
+    The plan finds them by this very query. Out of another `source` than the table, such as the table as an earlier
+    vaccination would leave it, there are no row versions.
+    """
     primary_key = [sql.Identifier(name) for name in work.table.primary_key]
     own = [
         sql.SQL("{} AS {}").format(column, sql.Identifier(alias))
@@ -149,30 +250,22 @@ def find_statement(work: Work) -> sql.Composed:
     ]
     versions = [
         sql.SQL(of).format(sql.Identifier(alias))
-        for of, alias in zip(
-            ("ctid AS {}", "xmin AS {}", "first_value(ctid) OVER ranked AS {}", "first_value(xmin) OVER ranked AS {}"),
-            work.seen,
-            strict=True,
-        )
+        for of, alias in zip(VERSIONS if source is None else (), work.seen if source is None else (), strict=True)
     ]
     return sql.SQL(
-        "CREATE TEMPORARY TABLE vaccine_work AS"
-        " SELECT row_number() OVER (ORDER BY {excess})::integer AS {number}, {excess}, {survivor}, {seen} FROM ("
-        "SELECT {own}, {first}, {versions}, row_number() OVER ranked AS {place}, {kept} AS {kept_name}"
+        "SELECT row_number() OVER (ORDER BY {excess})::integer AS {number}, {columns} FROM ("
+        "SELECT {found}, row_number() OVER ranked AS {place}, {kept} AS {kept_name}"
         " FROM {source} WHERE {live} WINDOW ranked AS ({ranking} ROWS UNBOUNDED PRECEDING)) AS found"
         " WHERE {place} > 1 AND NOT {kept_name}"
     ).format(
         number=sql.Identifier(work.number),
         excess=names(work.excess),
-        survivor=names(work.survivor),
-        seen=names(work.seen),
-        versions=sql.SQL(", ").join(versions),
-        own=sql.SQL(", ").join(own),
-        first=sql.SQL(", ").join(first),
+        columns=names((*work.excess, *work.survivor, *(work.seen if source is None else ()))),
+        found=sql.SQL(", ").join([*own, *first, *versions]),
         place=sql.Identifier("vaccine_place"),
         kept=kept(work),
         kept_name=sql.Identifier("vaccine_kept"),
-        source=work.table.source,
+        source=source or work.table.source,
         live=live_key(work.key),
         ranking=ranking(work),
     )

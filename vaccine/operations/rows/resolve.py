@@ -25,7 +25,7 @@ from ..session.retry import Result, pause, with_lock_retries
 from ..session.run import Run
 from ..session.transaction import last_row, message
 from ..table import TargetTable
-from .find import Work, find
+from .find import Work, find, other_rows
 from .journal import Images, already_resolved, ensure_images, ensure_journal
 from .pace import Pace, Throttle
 from .recheck import Recheck, numbers, undone
@@ -73,21 +73,31 @@ def resolve(run: Run, key: Key, policy: Policy, table: TargetTable, work: Work |
 
 
 def check_rows(run: Run, work: Work) -> None:
-    """Refuse when more rows would be resolved than the plan approved, all steps of the revision together.
+    """Refuse when other rows would be resolved than the plan approved, all steps of the revision together.
 
     Raises:
-        DriftedError: too many, and `-x vaccine.drift=accept` was not given.
+        DriftedError: other rows or more, and `-x vaccine.drift=accept` was not given.
     """
+    reasons = [] if run.options.drift == "accept" else not_approved(run, work)
+    if reasons:
+        raise DriftedError(
+            f"{work.key} has other duplicates than the plan approved; nothing more was changed",
+            why="; ".join(reasons),
+            fix="run `vaccine plan` again and look at the new duplicates; "
+            "or accept them as they are with `alembic -x vaccine.drift=accept upgrade …`",
+        )
+
+
+def not_approved(run: Run, work: Work) -> list[str]:
+    """How the excess rows are not those of the plan, or fewer of them: other rows by name, else their number."""
+    others = other_rows(run.worker, work)
+    if others.rows:
+        return [str(others)]
     before = already_resolved(run.worker, work.key, work.policy.plan)
-    if before + work.rows <= work.policy.max_rows or run.options.drift == "accept":
-        return
+    if before + work.rows <= work.policy.max_rows:
+        return []
     sofar = f", {before} were resolved before" if before else ""
-    raise DriftedError(
-        f"{work.key} has more duplicates than the plan approved; nothing more was changed",
-        why=f"{work.rows} rows in {work.groups} groups would be resolved{sofar}; max_rows is {work.policy.max_rows}",
-        fix="run `vaccine plan` again and look at the new duplicates; "
-        "or accept them as they are with `alembic -x vaccine.drift=accept upgrade …`",
-    )
+    return [f"{work.rows} rows in {work.groups} groups would be resolved{sofar}; max_rows is {work.policy.max_rows}"]
 
 
 @dataclass
