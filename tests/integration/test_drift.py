@@ -50,8 +50,8 @@ CHANGES = [
     ("a row moves to another group", "UPDATE issues SET hash = 'b' WHERE \"n o\" = '3'", ["3 beside 4"]),
     ("a row becomes a duplicate", "UPDATE issues SET hash = 'b' WHERE \"n o\" = '6'", ["6 beside 4"]),
     ("a row comes back to life", "UPDATE issues SET status = 'open' WHERE \"n o\" = '7'", ["7 beside 1"]),
-    ("one goes, another comes", "DELETE FROM issues WHERE \"n o\" = '2'; "
-     "UPDATE issues SET hash = 'b' WHERE \"n o\" = '6'", ["6 beside 4"]),
+    ("one goes, another comes", ("DELETE FROM issues WHERE \"n o\" = '2'; "
+     "UPDATE issues SET hash = 'b' WHERE \"n o\" = '6'"), ["6 beside 4"]),
     ("a new row", "INSERT INTO issues VALUES ('2026-02-01', '8', 'c', 'open', 0)", ["8 beside 6"]),
     ("another row of a group is first", "UPDATE issues SET seen = 99 WHERE \"n o\" = '2'",
      ["1 beside 2", "3 beside 2"]),
