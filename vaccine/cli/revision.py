@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -24,10 +25,11 @@ def command(
 ) -> None:
     """Turn an approved plan into Alembic revisions, one for each vaccination.
 
-    Refuses when the database is no longer as the plan saw it. Writes files only; run them with
-    `alembic upgrade head`. The paths of the files go to stdout.
+    Refuses when the database is no longer as the plan saw it. Writes files only, their paths to stdout; the
+    commands that run and undo these revisions, and no others, to stderr.
     """
     from vaccine.connect import read_only, resolve_url
+    from vaccine.operations.dry import alembic_command, undo_target
     from vaccine.plan import file as planfile
     from vaccine.plan.fingerprint import refuse_drift
     from vaccine.revision.write import Destination, write_revisions
@@ -42,9 +44,10 @@ def command(
     written = write_revisions(plan, Destination(ini, head, version_path))
     for each in written:
         click.echo(str(each.path))
-    here = "" if alembic_ini is None else f" -c {alembic_ini}"
+    alembic = alembic_command(ini)
+    up, down = shlex.quote(written[-1].revision), undo_target(written[0].revision, written[0].down_revision)
     say(
         f"Wrote {len(written)} revision(s) for plan {plan.id}.\n"
-        f"Next: read {'it' if len(written) == 1 else 'them'}, then run: alembic{here} upgrade head\n"
-        f"Undo: alembic{here} downgrade {written[0].down_revision or 'base'}"
+        f"Next: read {'it' if len(written) == 1 else 'them'}, then run: {alembic} upgrade {up}\n"
+        f"Undo: {alembic} downgrade {down}"
     )

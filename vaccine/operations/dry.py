@@ -23,6 +23,7 @@ from .rows.resolve_shared import images_per_row, shared_columns
 from .rows.restore_batch import restore_statement as restore_sql
 from .rows.shape import read_shape, row_lock
 from .session.blockers import holders_of
+from .session.command import alembic_command, undo_target
 from .session.run import Run
 from .table import MOST_COLUMNS, read_table
 
@@ -39,6 +40,7 @@ __all__ = [
     "Policy",
     "Value",
     "Work",
+    "alembic_command",
     "build_statement",
     "carried_on",
     "dedupe_statements",
@@ -53,6 +55,7 @@ __all__ = [
     "read_table",
     "restore_statement",
     "text_array",
+    "undo_target",
 ]
 
 

@@ -19,6 +19,7 @@ from .rows.record import record_of
 from .rows.resolve import Resolved, check_rows, resolve
 from .rows.restore import restore
 from .session.caller import calling
+from .session.command import alembic_again
 from .session.connect import options_of, refuse_overtaken, run_of
 from .session.mutex import LOST, lost, one_run
 from .session.run import Run
@@ -129,7 +130,8 @@ def _running(operations: Operations, key: Key) -> Iterator[Run]:
         except BusyError:
             raise  # what stays is the other run's
         except OperationError as error:
-            raise with_standing(error, run, key, caller) from error.__cause__
+            again = alembic_again(operations.migration_context)
+            raise with_standing(error, run, key, caller, again) from error.__cause__
 
 
 @contextmanager

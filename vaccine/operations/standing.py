@@ -18,7 +18,7 @@ SELECT coalesce(sum(row_count - restored_count - cardinality(kept_rows)), 0)::bi
 """
 
 
-def with_standing(error: OperationError, run: Run, key: Key, caller: Caller) -> OperationError:
+def with_standing(error: OperationError, run: Run, key: Key, caller: Caller, alembic: str) -> OperationError:
     """The error, its fix ending with what stays of this revision: asked on a new connection, since a run's may be gone.
 
     Nothing is added where no row of the revision is resolved.
@@ -33,7 +33,7 @@ def with_standing(error: OperationError, run: Run, key: Key, caller: Caller) -> 
         stay = f"{rows} row{' stays' if rows == 1 else 's stay'} resolved and journalled"
         error.fix += f"; {stay}, and the same command goes on from there"
         if caller.function == "upgrade":
-            error.fix += f"; to give the upgrade up and restore instead: {caller.give_up}"
+            error.fix += f"; to give the upgrade up and restore instead: {caller.give_up(alembic)}"
     return error
 
 

@@ -204,8 +204,9 @@ def _write(scripts: ScriptDirectory, plan: Plan, of: Vaccination, head: str, pla
                 raise
             raise _unusable(place.alembic_ini, error) from error
         else:
-            down = script.down_revision
-            return Written(Path(script.path), script.revision, down if isinstance(down, str) else None, of.index_name)
+            below = script.down_revision
+            assert below is None or isinstance(below, str)  # it stands on one head
+            return Written(Path(script.path), script.revision, below, of.index_name)
     assert failure is not None
     raise _unusable(place.alembic_ini, failure)
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
+from .command import undo_target
+
 # The schema of the version table is looked up: Alembic finds a plain name by search_path, as to_regclass does.
 VERSION_TABLE = """(SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
  FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
@@ -27,10 +29,9 @@ class Caller:
     below: str | None
     function: str
 
-    @property
-    def give_up(self) -> str:
+    def give_up(self, alembic: str) -> str:
         """What undoes half an upgrade. The revision is not stamped yet: `downgrade -1` would undo the one below."""
-        return f"alembic stamp {self.revision} && alembic downgrade {self.below or 'base'}"
+        return f"{alembic} stamp {self.revision} && {alembic} downgrade {undo_target(self.revision, self.below)}"
 
 
 def calling_revision() -> str:
