@@ -31,6 +31,8 @@ class Sent:
 class Proxy:
     """Listens on `port`; calls `act` once, at statement number `at` (from 1) over all its connections.
 
+    `at` may be a text: then at the first statement that has it. Nothing more reaches the server until `act` returns.
+
     With `answered`, only that many connections reach the server: later ones are accepted and never answered, or reach
     the port `others`.
     """
@@ -38,7 +40,7 @@ class Proxy:
     def __init__(
         self,
         server_port: int,
-        at: int | None = None,
+        at: int | str | None = None,
         act: Callable[[Sent], None] | None = None,
         answered: int | None = None,
         others: int | None = None,
@@ -54,11 +56,7 @@ class Proxy:
         self.lock = threading.Lock()
         self.open: list[socket.socket] = []
         self.threads: list[threading.Thread] = []
-
-    @property
-    def acted(self) -> bool:
-        """Whether the statement was reached."""
-        return self.at is not None and len(self.sent) >= self.at
+        self.acted = False  # whether the statement was reached
 
     def __enter__(self) -> Self:
         self._start(self._accept)
@@ -108,8 +106,11 @@ class Proxy:
         """Count one; act if it is the one."""
         with self.lock:
             self.sent.append(Sent(len(self.sent) + 1, text, backend))
-            if self.act is not None and len(self.sent) == self.at:
-                self.act(self.sent[-1])
+            here = self.at in text if isinstance(self.at, str) else len(self.sent) == self.at
+            if here and not self.acted:
+                self.acted = True
+                if self.act is not None:
+                    self.act(self.sent[-1])
 
 
 class _Link:

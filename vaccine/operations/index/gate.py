@@ -20,6 +20,7 @@ from ..key import Key, names
 from ..session.blockers import holders_of, named, who_would_block
 from ..session.retry import with_lock_retries
 from ..session.run import Run
+from ..session.transaction import message
 from ..table import table_oid
 from .states import empty_copy, index_statement, wanted, wanted_oid
 from .watch import Budget, run_alone, wait_for_present
@@ -163,9 +164,7 @@ def put_up(run: Run, name: str, key: Key, budget: Budget) -> None:
         run_alone(run, index_statement(gate.helper, plain, unique=False), what, budget)
 
     def create() -> None:
-        with run.worker.transaction():
-            for statement in _creation(run.worker, gate, name, key, meaning):
-                run.worker.execute(statement)
+        run.worker.execute(message(run.worker, *_creation(run.worker, gate, name, key, meaning)))
 
     with_lock_retries(
         run.worker, run.options, create, f"put the gate up on {key}", blame=lambda: named(holders_of(run.worker, key))
@@ -223,9 +222,8 @@ def is_there(connection: psycopg.Connection, key: Key) -> bool:
 
 def _together(run: Run, key: Key, statements: Sequence[sql.Composed]) -> None:
     def drop() -> None:
-        with run.worker.transaction():
-            for statement in statements:
-                run.worker.execute(statement)
+        if statements:
+            run.worker.execute(message(run.worker, *statements))
 
     blame = lambda: named(holders_of(run.worker, key))  # noqa: E731  asked only when all tries failed
     with_lock_retries(run.worker, run.options, drop, f"take the gate down on {key}", blame=blame)
@@ -272,7 +270,10 @@ def _meaning(connection: psycopg.Connection, key: Key) -> _Meaning:
 def _creation(
     connection: psycopg.Connection, gate: Gate, name: str, key: Key, meaning: _Meaning
 ) -> list[sql.Composed | sql.SQL]:
-    """The statements of one transaction. The table's lock is taken first, so that it is never raised later."""
+    """The statements of one transaction, sent as one message: no lock hangs on the network while it goes on.
+
+    The table's lock is taken first, so that it is never raised later.
+    """
     source = sql.SQL("SELECT {} FROM ONLY {}").format(key.column_list, key.relation)
     statements: list[sql.Composed | sql.SQL] = [
         sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(key.relation),

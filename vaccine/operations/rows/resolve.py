@@ -234,7 +234,7 @@ class Resolver:
     def _again(self, chosen: list[int], held: list[float], *, skip: bool) -> int:
         """One batch of rows that are left, looked at under the lock; those that others hold stay left with `skip`."""
         worker = self.run.worker
-        with self.watch.transaction(self.work.table), worker.pipeline():
+        with self.watch.transaction(self.work.table):
             started = time.monotonic()
             resolved, locked = Recheck(self.run, self.work, self.images).resolve(chosen, skip=skip)
             seen = numbers(locked if skip else chosen)

@@ -258,12 +258,11 @@ class Restoring:
     def _part_by_column(self, restorer: Restorer) -> Part:
         last = restorer.cursor + min(self.pace.rows, restorer.ahead)
         places = range(restorer.cursor + 1, last + 1)
-        with self.run.worker.pipeline():
-            return restorer, places, restorer.by_column().restore(list(places), skip=True, cursor=last)
+        return restorer, places, restorer.by_column().restore(list(places), skip=True, cursor=last)
 
     def _rows(self, restorer: Restorer, places: list[int], *, skip: bool) -> Held:
         """Rows that are left of a batch, in one transaction, each looked at."""
-        with self.watch.transaction(restorer.images.table), self.run.worker.pipeline():
+        with self.watch.transaction(restorer.images.table):
             started = time.monotonic()
             piece = restorer.by_column().restore(places, skip=skip)
         restorer.take(places, piece, self.done)

@@ -86,7 +86,8 @@ class Watch:
     def transaction(self, table: TargetTable) -> Iterator[UpdateEffects]:
         """A transaction that locks the table as an UPDATE does, and looks at it again; committed behind the block.
 
-        The connection is in autocommit mode, and idle.
+        The connection is in autocommit mode, and idle. No pipeline in the block: until its Sync a server waits for
+        the next message without a limit, locks in hand; idle_in_transaction_session_timeout counts behind a Sync only.
 
         Raises:
             OperationError: its columns or its primary key are others than when the run read them.

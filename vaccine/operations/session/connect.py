@@ -29,10 +29,14 @@ if TYPE_CHECKING:
 SETTINGS = {  # of every connection of ours, for the whole session
     "lock_timeout": "0",
     "statement_timeout": "0",
-    "idle_in_transaction_session_timeout": "0",
+    "idle_in_transaction_session_timeout": "3s",  # a client that hangs, or its network, holds no lock for longer
     "transaction_timeout": "0",  # from 17
     "idle_session_timeout": "0",  # from 14
     "client_connection_check_interval": "1s",  # from 14: the server stops a build whose client died
+    "tcp_keepalives_idle": "30",  # a peer that vanished frees the run's lock on the table within a minute
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "60s",
     "default_transaction_isolation": "read committed",
     "datestyle": "ISO",  # psycopg reads no other; the order of day and month stays the role's
     "row_security": "off",  # rows hidden by a policy are an error, never silently left out

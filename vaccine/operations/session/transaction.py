@@ -10,7 +10,10 @@ from psycopg.pq import TransactionStatus
 
 
 def message(connection: psycopg.Connection, *statements: sql.Composable) -> bytes:
-    """Statements to send in one message (manual, section 54.2.2.1, "Multiple Statements in a Simple Query")."""
+    """Statements to send in one message (manual, section 54.2.2.1, "Multiple Statements in a Simple Query").
+
+    Without BEGIN among them they are one transaction, from the message's arrival to its end.
+    """
     return sql.SQL("\n;\n").join(statements).as_bytes(connection)
 
 
