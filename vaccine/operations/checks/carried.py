@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psycopg
+from psycopg import sql
 
 from ..table import TargetTable
+from .model import Check, Question
 
 # A leaf partition has rows of its own for keys that refer to its parent; the parent's are left out only where they
 # would say the same once more. UNION ends cycles.
@@ -68,3 +70,18 @@ def reasons(connection: psycopg.Connection, table: TargetTable, columns: Sequenc
         "ACTION first, or see to those rows by hand"
         for each in carried_on(connection, table.oid, columns)
     ]
+
+
+def query(question: Question) -> sql.Composable:
+    """Those of the assigned columns."""
+    inner = CARRIED_ON.strip().replace("{table}", "(SELECT c.oid FROM {target})").replace("{columns}", "{assigned}")
+    return question.of_table(f"SELECT f.* FROM ({inner}) AS f (name, source, referred, action, columns)")
+
+
+CHECK = Check(
+    "carried-on",
+    "the foreign key {name} of {source} (ON UPDATE {action}) refers to {columns} of {referred}: resolving a row would "
+    "change rows there, of which the journal keeps nothing",
+    "make it ON UPDATE NO ACTION first, see to those rows by hand, or choose another --assign",
+    query,
+)
