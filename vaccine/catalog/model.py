@@ -68,7 +68,7 @@ class ForeignKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class CheckConstraint:
     """One CHECK constraint, by its text."""
 
     name: str
@@ -87,7 +87,7 @@ class Table:
     columns: tuple[Column, ...] = ()
     indexes: tuple[Index, ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
-    checks: tuple[Check, ...] = ()
+    checks: tuple[CheckConstraint, ...] = ()
     rows_estimate: float | None = None  # reltuples; None when never analysed
     bytes: int = 0
     inserts: int | None = None  # pg_stat_user_tables.n_tup_ins since the statistics were reset

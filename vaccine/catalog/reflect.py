@@ -18,7 +18,17 @@ from psycopg import sql
 
 from vaccine.catalog import frameworks
 from vaccine.catalog.collector import collector_at_rest
-from vaccine.catalog.model import Catalog, CatalogFunction, Check, Column, FieldChoices, Flow, ForeignKey, Index, Table
+from vaccine.catalog.model import (
+    Catalog,
+    CatalogFunction,
+    CheckConstraint,
+    Column,
+    FieldChoices,
+    Flow,
+    ForeignKey,
+    Index,
+    Table,
+)
 from vaccine.catalog.reader import Reader, question
 from vaccine.predicates import columns_in
 
@@ -43,7 +53,7 @@ class _Parts:
     columns: dict[int, list[Column]] = field(default_factory=lambda: defaultdict(list))
     indexes: dict[int, list[Index]] = field(default_factory=lambda: defaultdict(list))
     foreign_keys: dict[int, list[ForeignKey]] = field(default_factory=lambda: defaultdict(list))
-    checks: dict[int, list[Check]] = field(default_factory=lambda: defaultdict(list))
+    checks: dict[int, list[CheckConstraint]] = field(default_factory=lambda: defaultdict(list))
     names: dict[int, dict[int, str]] = field(default_factory=dict)
 
 
@@ -230,7 +240,7 @@ def _constraints(rows: list[Row], parts: _Parts, relations: dict[int, tuple[str,
             referenced = tuple(ours[number] for number in target_numbers if number in ours)
             parts.foreign_keys[oid].append(ForeignKey(name, columns, *relations[target], referenced))
         elif kind == "c":
-            parts.checks[oid].append(Check(name, expression, columns))
+            parts.checks[oid].append(CheckConstraint(name, expression, columns))
         elif kind == "n":  # NOT VALID: the column may still hold NULLs
             parts.columns[oid] = [
                 replace(column, not_null=False) if column.name in columns else column for column in parts.columns[oid]
