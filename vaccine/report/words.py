@@ -210,7 +210,7 @@ def sections(audit: Audit) -> list[tuple[str, list[str]]]:
         ("INVALID indexes", invalid_lines(audit)),
         ("Accepted", acceptance_lines(audit)),
         ("Unknown", unknowns(audit)),
-        ("Left out", [left] if left else []),
+        ("Left out", [left.removeprefix("Left out: ")] if left else []),
     ]
 
 

@@ -2,18 +2,18 @@
 
 The texts lie in `composed/`, one file a statement. After a change that is meant, write them anew and read the diff:
 
-    VACCINE_WRITE_COMPOSED=1 .venv/bin/python -m pytest -n 0 tests/unit/operations/test_composed.py
+    VACCINE_WRITE_EXPECTED=1 .venv/bin/python -m pytest -n 0 tests/unit/operations/test_composed.py
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from psycopg import sql
 
+from tests.expected import compare
 from vaccine.operations.index.gate import Gate, _body, _Meaning
 from vaccine.operations.index.states import index_statement
 from vaccine.operations.key import Key, Policy, raw
@@ -26,7 +26,6 @@ from vaccine.operations.rows.restore_batch import restore_statement
 from vaccine.operations.table import TableColumn, TargetTable
 
 FOLDER = Path(__file__).parent / "composed"
-WRITE = bool(os.environ.get("VACCINE_WRITE_COMPOSED"))
 
 
 class Case:
@@ -118,17 +117,9 @@ STATEMENTS: dict[str, Callable[[Case], sql.Composable]] = {
 @pytest.mark.parametrize("statement", STATEMENTS)
 @pytest.mark.parametrize("name", CASES)
 def test_a_statement_is_composed_so(name: str, statement: str) -> None:
-    compare(f"{name}/{statement}.sql", STATEMENTS[statement](CASES[name]).as_string(None))
+    compare(FOLDER / name / f"{statement}.sql", STATEMENTS[statement](CASES[name]).as_string(None))
 
 
 def test_every_text_belongs_to_a_statement() -> None:
     known = {f"{name}/{each}.sql" for name in CASES for each in STATEMENTS}
     assert {str(path.relative_to(FOLDER)) for path in FOLDER.rglob("*.sql")} == known
-
-
-def compare(file: str, composed: str) -> None:
-    path, composed = FOLDER / file, composed.rstrip("\n") + "\n"
-    if WRITE:
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(composed, encoding="utf-8")
-    assert path.read_text(encoding="utf-8") == composed
