@@ -34,7 +34,7 @@ def resolve_duplicates(operations: Operations, key: Key, policy: Policy, index: 
     if operations.migration_context.as_sql:
         from .script.write import resolve_duplicates as script  # noqa: PLC0415  a script needs no run time
 
-        script(operations, key, policy, options_of(operations.migration_context))
+        script(operations, key, policy, options_of(operations.migration_context), index)
         return
     with _running(operations, key) as run:
         began = time.monotonic()
@@ -54,7 +54,7 @@ def create_unique_index(operations: Operations, name: str, key: Key, policy: Pol
     if operations.migration_context.as_sql:
         from .script.write import create_unique_index as script  # noqa: PLC0415  a script needs no run time
 
-        script(operations, name, key)
+        script(operations, name, key, policy.plan, options_of(operations.migration_context))
         return
     from .index.build import build_unique_index  # noqa: PLC0415  the largest part, and only here
 
@@ -82,7 +82,7 @@ def drop_unique_index(operations: Operations, name: str, key: Key) -> None:
     if operations.migration_context.as_sql:
         from .script.write import drop_unique_index as script  # noqa: PLC0415  a script needs no run time
 
-        script(operations, name, key)
+        script(operations, name, key, options_of(operations.migration_context))
         return
     from .index.build import drop_unique_index as drop  # noqa: PLC0415  the largest part, and only here
 

@@ -28,19 +28,22 @@ class IndexState:
     pid: int | None = None
 
 
-_FACTS = """
-SELECT x.indisvalid, x.indisready AND x.indislive, x.indrelid::bigint, pg_catalog.pg_get_indexdef(x.indexrelid),
-       x.indisunique, x.indimmediate, m.amname::text,
+# Two indexes with the same of these say the same; of the pg_index row `x`, its name `i` and its method `m`.
+MEANING = """x.indisunique, x.indimmediate, m.amname::text,
        ARRAY(SELECT pg_catalog.pg_get_indexdef(x.indexrelid, place, true)
                FROM pg_catalog.generate_series(1, x.indnatts) AS place ORDER BY place),
        x.indcollation::text, x.indclass::text, x.indnatts = x.indnkeyatts,
        pg_catalog.to_jsonb(x) ->> 'indnullsnotdistinct' = 'true',
-       pg_catalog.pg_get_expr(x.indpred, x.indrelid)
+       pg_catalog.pg_get_expr(x.indpred, x.indrelid)"""
+OF_INDEX = """
   FROM pg_catalog.pg_index x
   JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
   JOIN pg_catalog.pg_am m ON m.oid = i.relam
  WHERE x.indexrelid = {index}
 """
+_FACTS = f"""
+SELECT x.indisvalid, x.indisready AND x.indislive, x.indrelid::bigint, pg_catalog.pg_get_indexdef(x.indexrelid),
+       {MEANING}{OF_INDEX}"""
 _MEANING = 4  # the facts from here on are the definition
 
 # A REINDEX CONCURRENTLY reports the oid of the copy that it builds, and holds a session's lock on the index itself,
@@ -180,10 +183,14 @@ def empty_copy(connection: psycopg.Connection, key: Key) -> Key:
     AS SELECT, not LIKE: LIKE copies NOT NULL, with which PostgreSQL 18 simplifies a predicate. A temporary table of
     ours that is in the way, when the user's has the same name, is there again after the rollback.
     """
-    connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier("pg_temp", key.table)))
-    connection.execute(
-        sql.SQL("CREATE TEMPORARY TABLE {} AS SELECT * FROM {} WITH NO DATA").format(
-            sql.Identifier(key.table), key.relation
-        )
-    )
-    return Key("pg_temp", key.table, key.columns, key.where)
+    statement, copy = empty_copy_statement(key)
+    connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(copy.relation))
+    connection.execute(statement)
+    return copy
+
+
+def empty_copy_statement(key: Key) -> tuple[sql.Composed, Key]:
+    """The statement that makes that table, and the key on it."""
+    statement = sql.SQL("CREATE TEMPORARY TABLE {} AS SELECT * FROM {} WITH NO DATA")
+    copy = Key("pg_temp", key.table, key.columns, key.where)
+    return statement.format(sql.Identifier(key.table), key.relation), copy

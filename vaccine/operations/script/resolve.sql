@@ -1,7 +1,16 @@
     v_oid oid := pg_catalog.to_regclass(pg_catalog.format('%I.%I', v_schema, v_table));
+    v_started timestamptz := pg_catalog.clock_timestamp();
     v_source text;
     v_pk text[];
-    v_columns text[];
+    v_list text;
+    v_own text;
+    v_first text;
+    v_excess text;
+    v_survivors text;
+    v_excess_texts text;
+    v_survivor_texts text;
+    v_same text;
+    v_carried text;
     v_images text;
     v_meta text[] := '{}';
     v_name text;
@@ -11,14 +20,8 @@
     v_changed bigint;
     v_there bigint;
     v_live bigint;
-    v_pk_list text;
-    v_column_list text;
-    v_same text;
-    v_kept text := 'FALSE';
-    v_carried text;
-    v_started timestamptz := pg_catalog.clock_timestamp();
 BEGIN
-    -- The table as it is now.
+    -- The table as it is now, and its primary key in the forms that statements need.
     SELECT CASE c.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END || pg_catalog.format('%I.%I', v_schema, v_table)
       INTO v_source
       FROM pg_catalog.pg_class c
@@ -26,10 +29,18 @@ BEGIN
     IF v_source IS NULL THEN
         RAISE EXCEPTION 'vaccine: there is no table %.%; nothing was changed', v_schema, v_table;
     END IF;
-    SELECT pg_catalog.array_agg(a.attname::text ORDER BY k.place)
-      INTO v_pk
+    SELECT pg_catalog.array_agg(a.attname::text ORDER BY k.place),
+           pg_catalog.string_agg(pg_catalog.format('%I', a.attname), ', ' ORDER BY k.place),
+           pg_catalog.string_agg(pg_catalog.format('%I AS vaccine_p%s', a.attname, k.place - 1), ', ' ORDER BY k.place),
+           pg_catalog.string_agg(pg_catalog.format('first_value(%I) OVER ranked AS vaccine_s%s', a.attname, k.place - 1), ', ' ORDER BY k.place),
+           pg_catalog.string_agg(pg_catalog.format('vaccine_p%s', k.place - 1), ', ' ORDER BY k.place),
+           pg_catalog.string_agg(pg_catalog.format('vaccine_s%s', k.place - 1), ', ' ORDER BY k.place),
+           pg_catalog.string_agg(pg_catalog.format('vaccine_p%s::text COLLATE "C"', k.place - 1), ', ' ORDER BY k.place),
+           pg_catalog.string_agg(pg_catalog.format('vaccine_s%s::text COLLATE "C"', k.place - 1), ', ' ORDER BY k.place),
+           pg_catalog.string_agg(pg_catalog.format('t.%I = w.vaccine_p%s', a.attname, k.place - 1), ' AND ' ORDER BY k.place)
+      INTO v_pk, v_list, v_own, v_first, v_excess, v_survivors, v_excess_texts, v_survivor_texts, v_same
       FROM pg_catalog.pg_index i
-     CROSS JOIN LATERAL pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place)
+     CROSS JOIN LATERAL pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
       JOIN pg_catalog.pg_attribute a ON a.attrelid = v_oid AND a.attnum = k.attnum
      WHERE i.indrelid = v_oid AND i.indisprimary AND i.indisvalid AND k.place <= i.indnkeyatts;
     IF v_pk IS NULL THEN
@@ -45,34 +56,18 @@ BEGIN
         RAISE EXCEPTION 'vaccine: foreign keys carry the assignment on to rows that no journal keeps: %; nothing was changed', v_carried
             USING HINT = 'make them ON UPDATE NO ACTION first, or see to those rows by hand';
     END IF;
-    SELECT pg_catalog.array_agg(a.attname::text ORDER BY a.attnum)
-      INTO v_columns
-      FROM pg_catalog.pg_attribute a
-     WHERE a.attrelid = v_oid AND a.attnum > 0 AND NOT a.attisdropped;
-    SELECT pg_catalog.string_agg(pg_catalog.quote_ident(u.name), ', ' ORDER BY u.place),
-           pg_catalog.string_agg(pg_catalog.format('t.%I = w.%I', u.name, 'vaccine_p' || u.place - 1), ' AND ' ORDER BY u.place)
-      INTO v_pk_list, v_same
-      FROM pg_catalog.unnest(v_pk) WITH ORDINALITY AS u(name, place);
-    IF v_keep <> '' THEN
-        v_kept := pg_catalog.format('((%s) IN (%s))', v_pk_list, v_keep);
-    END IF;
 
     -- Writers of the table wait from here to the COMMIT; readers do not. `alembic upgrade` without --sql does without.
     EXECUTE pg_catalog.format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', v_source);
 
-    -- The duplicate groups: the survivor of each, and the excess rows.
+    -- The excess rows of the duplicate groups, each with its survivor.
     EXECUTE pg_catalog.format(
-        'CREATE TEMPORARY TABLE vaccine_work ON COMMIT DROP AS '
-        'SELECT (row_number() OVER (ORDER BY %1$s))::integer AS vaccine_n, %1$s, %2$s FROM ('
+        'CREATE TEMPORARY TABLE vaccine_work ON COMMIT DROP AS SELECT (row_number() OVER (ORDER BY %1$s))::integer AS vaccine_n, %1$s, %2$s FROM ('
         'SELECT %3$s, %4$s, row_number() OVER ranked AS vaccine_place, %5$s AS vaccine_kept FROM %6$s '
-        'WHERE %7$s AND pg_catalog.num_nulls(%8$s) = 0 '
-        'WINDOW ranked AS (PARTITION BY %8$s ORDER BY %5$s DESC, %9$s, %10$s)) AS found '
+        'WHERE %7$s AND pg_catalog.num_nulls(%8$s) = 0 WINDOW ranked AS (PARTITION BY %8$s ORDER BY %5$s DESC, %9$s, %10$s)) AS found '
         'WHERE vaccine_place > 1 AND NOT vaccine_kept',
-        (SELECT pg_catalog.string_agg('vaccine_p' || u.place - 1, ', ' ORDER BY u.place) FROM pg_catalog.unnest(v_pk) WITH ORDINALITY AS u(name, place)),
-        (SELECT pg_catalog.string_agg('vaccine_s' || u.place - 1, ', ' ORDER BY u.place) FROM pg_catalog.unnest(v_pk) WITH ORDINALITY AS u(name, place)),
-        (SELECT pg_catalog.string_agg(pg_catalog.format('%I AS %I', u.name, 'vaccine_p' || u.place - 1), ', ' ORDER BY u.place) FROM pg_catalog.unnest(v_pk) WITH ORDINALITY AS u(name, place)),
-        (SELECT pg_catalog.string_agg(pg_catalog.format('first_value(%I) OVER ranked AS %I', u.name, 'vaccine_s' || u.place - 1), ', ' ORDER BY u.place) FROM pg_catalog.unnest(v_pk) WITH ORDINALITY AS u(name, place)),
-        v_kept, v_source, v_live_sql, v_key_list, v_survivor, v_pk_list);
+        v_excess, v_survivors, v_own, v_first, coalesce('((' || v_list || ') IN (' || v_keep || '))', 'FALSE'),
+        v_source, v_live_sql, v_key_list, v_survivor, v_list);
     SELECT pg_catalog.count(*) INTO v_found FROM pg_temp.vaccine_work;
     SELECT coalesce(pg_catalog.sum(j.row_count), 0) INTO v_before
       FROM vaccine.journal j
@@ -95,45 +90,32 @@ BEGIN
         SELECT 'images_' || coalesce(pg_catalog.max(pg_catalog.substr(i.images, 8)::integer), 0) + 1 INTO v_images
           FROM vaccine.image_tables i;
         FOREACH v_name IN ARRAY ARRAY['vaccine_batch', 'vaccine_row', 'vaccine_image'] LOOP
-            WHILE v_name = ANY (v_columns) LOOP
+            WHILE EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = v_oid AND a.attname = v_name AND NOT a.attisdropped) LOOP
                 v_name := v_name || '_';
             END LOOP;
             v_meta := v_meta || v_name;
         END LOOP;
-        EXECUTE pg_catalog.format(
-            'CREATE TABLE vaccine.%I AS SELECT 0::bigint AS %I, 0::integer AS %I, ''''::text AS %I, %s FROM %s WITH NO DATA',
-            v_images, v_meta[1], v_meta[2], v_meta[3],
-            (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(u.name), ', ' ORDER BY u.place) FROM pg_catalog.unnest(v_columns) WITH ORDINALITY AS u(name, place)),
-            v_source);
+        EXECUTE pg_catalog.format('CREATE TABLE vaccine.%I AS SELECT 0::bigint AS %I, 0::integer AS %I, ''''::text AS %I, t.* FROM %s AS t WITH NO DATA',
+            v_images, v_meta[1], v_meta[2], v_meta[3], v_source);
         EXECUTE pg_catalog.format('ALTER TABLE vaccine.%I ADD PRIMARY KEY (%I, %I, %I)', v_images, v_meta[1], v_meta[2], v_meta[3]);
         EXECUTE pg_catalog.format('REVOKE ALL ON vaccine.%I FROM PUBLIC', v_images);
         EXECUTE pg_catalog.format('COMMENT ON TABLE vaccine.%I IS %L', v_images,
             pg_catalog.format('Images of rows of %s.%s, before and after Vaccine changed them.', v_schema, v_table));
         INSERT INTO vaccine.image_tables VALUES (v_images, v_schema, v_table, v_pk, pg_catalog.now());
     END IF;
-    SELECT pg_catalog.array_agg(a.attname::text ORDER BY a.attnum) INTO v_meta
-      FROM pg_catalog.pg_attribute a
-     WHERE a.attrelid = pg_catalog.to_regclass('vaccine.' || v_images) AND a.attnum BETWEEN 1 AND 3;
-    SELECT pg_catalog.string_agg(pg_catalog.quote_ident(u.name), ', ' ORDER BY u.place) INTO v_column_list
-      FROM pg_catalog.unnest(v_meta || v_columns) WITH ORDINALITY AS u(name, place);
 
-    -- Old images, resolve, new images, the journal's row.
+    -- Old images, resolve, new images, the journal's row, the record's count.
     v_batch := pg_catalog.nextval('vaccine.journal_batch_seq');
-    EXECUTE pg_catalog.format('INSERT INTO vaccine.%I (%s) SELECT %s, w.vaccine_n, ''before'', %s FROM pg_temp.vaccine_work AS w JOIN %s AS t ON %s',
-        v_images, v_column_list, v_batch,
-        (SELECT pg_catalog.string_agg(pg_catalog.format('t.%I', u.name), ', ' ORDER BY u.place) FROM pg_catalog.unnest(v_columns) WITH ORDINALITY AS u(name, place)),
-        v_source, v_same);
-    EXECUTE pg_catalog.format('UPDATE %s SET %s WHERE (%s) IN (SELECT %s FROM pg_temp.vaccine_work)', v_source, v_assign, v_pk_list,
-        (SELECT pg_catalog.string_agg('vaccine_p' || u.place - 1, ', ' ORDER BY u.place) FROM pg_catalog.unnest(v_pk) WITH ORDINALITY AS u(name, place)));
+    EXECUTE pg_catalog.format('INSERT INTO vaccine.%I SELECT %s, w.vaccine_n, ''before'', t.* FROM pg_temp.vaccine_work AS w JOIN %s AS t ON %s',
+        v_images, v_batch, v_source, v_same);
+    EXECUTE pg_catalog.format('UPDATE %s SET %s WHERE (%s) IN (SELECT %s FROM pg_temp.vaccine_work)', v_source, v_assign, v_list, v_excess);
     GET DIAGNOSTICS v_changed = ROW_COUNT;
     SET CONSTRAINTS ALL IMMEDIATE;
     EXECUTE pg_catalog.format(
-        'WITH after AS (INSERT INTO vaccine.%I AS %I (%s) SELECT %s, w.vaccine_n, ''after'', %s '
-        'FROM pg_temp.vaccine_work AS w JOIN %s AS t ON %s RETURNING (%s AND pg_catalog.num_nulls(%s) = 0) IS TRUE AS live) '
+        'WITH after AS (INSERT INTO vaccine.%I AS %I SELECT %s, w.vaccine_n, ''after'', t.* FROM pg_temp.vaccine_work AS w JOIN %s AS t ON %s '
+        'RETURNING (%s AND pg_catalog.num_nulls(%s) = 0) IS TRUE AS live) '
         'SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE live) FROM after',
-        v_images, v_table, v_column_list, v_batch,
-        (SELECT pg_catalog.string_agg(pg_catalog.format('t.%I', u.name), ', ' ORDER BY u.place) FROM pg_catalog.unnest(v_columns) WITH ORDINALITY AS u(name, place)),
-        v_source, v_same, v_live_sql, v_key_list)
+        v_images, v_table, v_batch, v_source, v_same, v_live_sql, v_key_list)
        INTO v_there, v_live;
     IF v_changed <> v_found OR v_there <> v_found OR v_live <> 0 THEN
         RAISE EXCEPTION 'vaccine: resolving does not retire the rows of %.%; nothing was changed', v_schema, v_table
@@ -142,12 +124,11 @@ BEGIN
     END IF;
     EXECUTE pg_catalog.format(
         'INSERT INTO vaccine.journal (batch, revision, plan, schema_name, table_name, key_columns, predicate, images, row_count, '
-        'started_at, resolved_at, outcome, primary_keys, survivors) SELECT %s, %L, %L, %L, %L, %L, %L, %L, %s, %L, '
-        'pg_catalog.clock_timestamp(), ''resolved'', pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(%s) ORDER BY vaccine_n), '
-        'pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(%s) ORDER BY vaccine_n) FROM pg_temp.vaccine_work',
-        v_batch, v_revision, v_plan, v_schema, v_table, v_key_columns, v_where, v_images, v_found, v_started,
-        (SELECT pg_catalog.string_agg('vaccine_p' || u.place - 1 || '::text', ', ' ORDER BY u.place) FROM pg_catalog.unnest(v_pk) WITH ORDINALITY AS u(name, place)),
-        (SELECT pg_catalog.string_agg('vaccine_s' || u.place - 1 || '::text', ', ' ORDER BY u.place) FROM pg_catalog.unnest(v_pk) WITH ORDINALITY AS u(name, place)));
+        'started_at, resolved_at, outcome, primary_keys, survivors) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, '
+        'pg_catalog.clock_timestamp(), ''resolved'', pg_catalog.to_jsonb(pg_catalog.array_agg(ARRAY[%s] ORDER BY vaccine_n)), '
+        'pg_catalog.to_jsonb(pg_catalog.array_agg(ARRAY[%s] ORDER BY vaccine_n)) FROM pg_temp.vaccine_work', v_excess_texts, v_survivor_texts)
+      USING v_batch, v_revision, v_plan, v_schema, v_table, v_key_columns, v_where, v_images, v_found, v_started;
+    {count};
     DROP TABLE pg_temp.vaccine_work;
     RAISE NOTICE 'vaccine: resolved % rows of %.%', v_found, v_schema, v_table;
 END

@@ -1,31 +1,33 @@
 """`alembic … --sql`: one script that psql runs from end to end to the state that an online run reaches.
 
 A script cannot batch or watch. It resolves all rows in one transaction under a lock that keeps writers of
-the table out, builds the index CONCURRENTLY, alone, and lets the transaction that stamps the revision
-raise unless the index is there, valid and ready: psql without ON_ERROR_STOP cannot stamp a failure.
+the table out, and builds the index CONCURRENTLY, alone. Each step refuses where the one before it failed, so that
+psql without ON_ERROR_STOP neither builds nor drops an index behind a refusal, and cannot stamp a failure (`step`).
 """
 
 from __future__ import annotations
 
-from importlib.resources import files
+import hashlib
 from typing import TYPE_CHECKING
 
 from psycopg import sql
 
 from ..checks.carried import CARRIED_ON
 from ..checks.restorable import KEYLESS
-from ..key import Key, Policy, raw, value
+from ..index.states import MEANING, OF_INDEX, empty_copy_statement, index_statement, wanted, wanted_oid
+from ..key import Key, Policy, literals
 from ..options import Options
+from ..rows.find import assignments
 from ..rows.journal import LATER, SAME_SHAPE, TABLES
-from ..rows.record import RECORD
+from ..rows.record import RECORD, UpgradeRecord
 from ..rows.restore_rows import NOT_SILENCEABLE
-from ..session.caller import calling_revision
+from ..session.caller import calling_revision, version_table
+from .step import alone, do, of_key, script, sql_file, text, transaction, tried
 
 if TYPE_CHECKING:
     from alembic.operations import Operations
 
-JOURNAL = f"""
-BEGIN
+JOURNAL = f"""BEGIN
     IF pg_catalog.to_regclass('vaccine.journal') IS NULL THEN
         IF pg_catalog.to_regnamespace('vaccine') IS NULL THEN
             CREATE SCHEMA vaccine;
@@ -40,128 +42,150 @@ BEGIN
 END
 """
 
-# The session's own search_path first, then the table's schema: as an online run has it. The file is in UTF-8.
-ENTER = """SET client_encoding = 'UTF8';
-SELECT pg_catalog.set_config('vaccine.search_path', pg_catalog.current_setting('search_path'), false),
-       pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ',
-           nullif(pg_catalog.current_setting('search_path'), ''), pg_catalog.quote_ident({schema}), 'pg_temp'), false),
-       pg_catalog.set_config('row_security', 'off', false);
-"""
-LEAVE = """SELECT pg_catalog.set_config('search_path', pg_catalog.current_setting('vaccine.search_path'), false);
-RESET row_security;
+# Nothing was recorded where there is no record.
+UNDO = """BEGIN
+    IF pg_catalog.to_regclass('vaccine.vaccination') IS NOT NULL THEN
+        {undo};
+    END IF;
+END
 """
 
 
-def resolve_duplicates(operations: Operations, key: Key, policy: Policy, options: Options) -> None:
+def resolve_duplicates(operations: Operations, key: Key, policy: Policy, options: Options, index: str | None) -> None:
     """Print the script that resolves all excess rows in one transaction."""
-    assign = sql.SQL(", ").join(
-        sql.SQL("{} = {}").format(sql.Identifier(name), value(to)) for name, to in policy.assign.items()
-    )
-    keep = ", ".join(text(sql.SQL("({})").format(sql.SQL(", ").join(map(sql.Literal, row)))) for row in policy.keep)
-    body = _file("resolve.sql").replace(
+    keep = ", ".join(text(sql.SQL("({})").format(literals(row))) for row in policy.keep)
+    body = sql_file("resolve.sql").replace(
         "{same_shape}",
         _into(SAME_SHAPE, "i.images", "v_images")
         % {"schema": "v_schema", "table": "v_table", "primary_key": "v_pk", "oid": "v_oid"}
         + ";",
     )
     body = body.replace("{carried_on}", CARRIED_ON.strip().format(table="v_oid", columns="v_assigned"))
-    declared = {
-        **_key(key),
+    record = _record(operations, key, policy.plan)
+    body = body.replace("{count}", text(record.count(sql.SQL("v_found"))))
+    accept = options.drift == "accept"
+    declared: dict[str, object] = {
         "v_revision text": calling_revision(),
         "v_plan text": policy.plan,
         "v_live_sql text": text(key.live),
         "v_key_list text": text(key.column_list),
         "v_survivor text": ", ".join(f"{term}\n" for term in policy.survivor),
-        "v_assign text": text(assign),
+        "v_assign text": text(assignments(policy)),
         "v_assigned text[]": list(policy.assign),
-        "v_keep text": keep,
-        "v_max_rows bigint": None if options.drift == "accept" else policy.max_rows,
+        "v_keep text": keep or None,
+        "v_max_rows bigint": None if accept else policy.max_rows,
     }
-    _script(
+    before = [_index_check(key, index, options, "index_before.sql", aside=None)] if index is not None else []
+    work = [
+        *before,
+        tried(key, options, {}, JOURNAL),
+        f"{text(record.begin(index))};",
+        tried(key, options, declared, body),
+    ]
+    _print(
         operations,
-        key,
-        ["BEGIN;", _do({}, JOURNAL), _do(declared, body), "COMMIT;"],
+        script(key, options, transaction(key, work)),
         f"resolve the duplicates of {key}; writers of the table wait while this transaction runs",
     )
 
 
 def restore_duplicates(operations: Operations, key: Key, plan: str, options: Options) -> None:
     """Print the script that restores all rows that are still as they were left, in one transaction."""
-    body = _file("restore.sql").replace(
+    body = sql_file("restore.sql").replace(
         "{not_silenceable}", NOT_SILENCEABLE.strip() % {"table": "v_oid", "columns": "v_changed"}
     )
     body = body.replace("{carried_on}", CARRIED_ON.strip().format(table="v_oid", columns="v_job.shared_columns"))
     body = body.replace("{later}", LATER.strip())
     body = body.replace("{keyless}", KEYLESS.strip() % {"table": "v_oid", "images": "v_job.images"})
-    declared = {**_key(key), "v_plan text": plan, "v_strict boolean": options.restore == "strict"}
-    _script(
+    declared: dict[str, object] = {"v_plan text": plan, "v_strict boolean": options.restore == "strict"}
+    undo = UNDO.replace("{undo}", text(_record(operations, key, plan).undo()))
+    work = [tried(key, options, declared, body), tried(key, options, {}, undo)]
+    _print(
         operations,
-        key,
-        ["BEGIN;", _do(declared, body), "COMMIT;"],
+        script(key, options, transaction(key, work)),
         f"restore the rows of {key}; writers of the table wait while this transaction runs",
     )
 
 
-def create_unique_index(operations: Operations, name: str, key: Key) -> None:
-    """Print the build, alone in autocommit, and the check that guards the stamp."""
-    from ..index.build import index_statement  # noqa: PLC0415  the largest part, and only for an index
-
-    words = {**_key(key), "v_name text": name}
-    columns = {"v_columns text[]": list(key.columns)}
+def create_unique_index(operations: Operations, name: str, key: Key, plan: str, options: Options) -> None:
+    """Print the build, alone in autocommit, and the check without which nothing is stamped."""
     build = text(index_statement(name, key)).rstrip().rstrip(";")
     build = build.replace("INDEX CONCURRENTLY ", "INDEX CONCURRENTLY IF NOT EXISTS ", 1)
-    _script(operations, key, [_do(words, _file("check_name.sql")), f"{build}\n;"], f"build {name}; writers go on")
-    operations.migration_context.impl.static_output(_do({**words, **columns}, _file("check_index.sql")))
+    record = _record(operations, key, plan)
+    aside = f"vaccine_leftover_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    statements = [
+        *transaction(
+            key,
+            [
+                _index_check(key, name, options, "index_before.sql", aside=aside),
+                tried(key, options, {}, JOURNAL),
+                f"{text(record.begin(name))};",
+            ],
+        ),
+        *alone(options, _drop(key, aside), f"{build}\n;"),
+        *transaction(key, [_index_check(key, name, options, "index_after.sql"), f"{text(record.end())};"]),
+    ]
+    _print(operations, script(key, options, statements), f"build {name}; writers go on")
 
 
-def drop_unique_index(operations: Operations, name: str, key: Key) -> None:
-    """Print the drop, alone in autocommit, and the check that guards the stamp."""
-    drop = text(sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {};").format(sql.Identifier(key.schema, name)))
-    _script(operations, key, [drop], f"drop {name}; writers go on")
-    operations.migration_context.impl.static_output(_do({**_key(key), "v_name text": name}, _file("check_dropped.sql")))
+def drop_unique_index(operations: Operations, name: str, key: Key, options: Options) -> None:
+    """Print the drop, alone in autocommit, and the check without which nothing is stamped."""
+    statements = [
+        *transaction(key, []),
+        *alone(options, _drop(key, name)),
+        *transaction(key, [do({**of_key(key), "v_name text": name}, sql_file("dropped.sql"))]),
+    ]
+    _print(operations, script(key, options, statements), f"drop {name}; writers go on")
 
 
-def text(of: sql.Composable) -> str:
-    """SQL as text, without a connection."""
-    return of.as_string(None)
+def _record(operations: Operations, key: Key, plan: str) -> UpgradeRecord:
+    context = operations.migration_context
+    table = version_table(context.version_table_schema, context.version_table)
+    return UpgradeRecord(table, calling_revision(), plan, key)
 
 
-def _script(operations: Operations, key: Key, statements: list[str], title: str) -> None:
+def _index_check(key: Key, name: str, options: Options, file: str, **declared: object) -> str:
+    """A DO block that looks at what stands under the index's name."""
+    copy, own = empty_copy_statement(key)
+    found = sql.SQL(OF_INDEX).format(
+        index=sql.SQL("pg_catalog.to_regclass({})").format(sql.Literal(text(sql.Identifier(key.schema, name))))
+    )
+    state = sql.SQL(
+        "SELECT CASE WHEN x.indrelid <> pg_catalog.to_regclass({table}) OR ROW({meaning})::text IS DISTINCT FROM"
+        " (SELECT ROW({meaning})::text{wanted}) THEN 'other'"
+        " WHEN x.indisvalid AND x.indisready AND x.indislive THEN 'valid' ELSE 'invalid' END{found}"
+    ).format(
+        table=sql.Literal(text(key.relation)),
+        meaning=sql.SQL(MEANING),
+        wanted=sql.SQL(OF_INDEX).format(index=wanted_oid(key)),
+        found=found,
+    )
+    statements = {
+        "copy": copy,
+        "wanted": index_statement(wanted(key), own, concurrently=False),
+        "state": state,
+        "drop": sql.SQL("DROP TABLE {}").format(own.relation),
+    }
+    look = sql_file("index_state.sql").rstrip()
+    for what, statement in statements.items():
+        look = look.replace(f"{{{what}}}", text(sql.Literal(text(statement))))
+    constants: dict[str, object] = {"v_name text": name}
+    constants.update({f"v_{each} text": value for each, value in declared.items()})
+    return tried(key, options, constants, sql_file(file).replace("{state}", look))
+
+
+def _drop(key: Key, name: str) -> str:
+    return text(sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {};").format(sql.Identifier(key.schema, name)))
+
+
+def _print(operations: Operations, statements: list[str], title: str) -> None:
     context = operations.migration_context
     comment = " ".join(title.split())
     with context.autocommit_block():
         context.impl.static_output(f"-- Vaccine: {comment}")
-        context.impl.static_output(ENTER.replace("{schema}", text(sql.Literal(key.schema))))
         for statement in statements:
             context.impl.static_output(statement)
-        context.impl.static_output(LEAVE)
-
-
-def _key(key: Key) -> dict[str, object]:
-    return {
-        "v_schema text": key.schema,
-        "v_table text": key.table,
-        "v_key_columns text[]": list(key.columns),
-        "v_where text": key.where,
-    }
-
-
-def _do(declared: dict[str, object], body: str) -> str:
-    """A DO block: constants from the revision, then a body that is the same for every revision."""
-    constants = "".join(
-        text(sql.SQL("    {} := {};\n").format(raw(name.replace(" ", " CONSTANT ", 1)), sql.Literal(constant)))
-        for name, constant in declared.items()
-    )
-    code = f"DECLARE\n{constants}{body.strip()}\n"
-    tag = "$vaccine$"
-    while tag in code:
-        tag = tag[:-1] + "_$"
-    return f"DO {tag}\n{code}{tag};"
 
 
 def _into(query: str, column: str, variable: str) -> str:
     return query.strip().replace(f"SELECT {column}", f"SELECT {column} INTO {variable}", 1)
-
-
-def _file(name: str) -> str:
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")

@@ -140,7 +140,8 @@ _PREPARED_HOLDERS = """
 _AUTOVACUUM = "a.backend_type = 'autovacuum worker' OR a.backend_type IS NULL AND a.usesysid IS NULL"
 _HOLDER_KIND = f"""CASE WHEN {_AUTOVACUUM} THEN 'autovacuum' WHEN held.writes THEN 'writer'
                         WHEN held.locks THEN 'locker' ELSE 'reader' END"""
-_HOLDERS = (
+# Who holds any lock on %(table)s, an oid: a script asks it too.
+HOLDERS = (
     _HELD
     + _SESSION.format(kind=_HOLDER_KIND, writes="held.writes", vxid="held.virtualtransaction")
     + _OF_HOLDERS
@@ -190,7 +191,7 @@ def holders_of(connection: psycopg.Connection, key: Key, *, ignore: Sequence[int
     if table is None:
         return ()
     with connection.cursor(row_factory=class_row(Blocker)) as cursor:
-        found = cursor.execute(_HOLDERS, {"table": table}).fetchall()
+        found = cursor.execute(HOLDERS, {"table": table}).fetchall()
     return tuple(each for each in found if each.pid is None or each.pid not in ignore)
 
 

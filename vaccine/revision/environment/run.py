@@ -23,6 +23,7 @@ from vaccine.connect import connect, resolve_url
 from vaccine.errors import VaccineError
 from vaccine.revision.environment.refusals import in_words, refuse_schema, schema_refused
 
+BOUNDS = ("lock_timeout", "statement_timeout")  # of a statement that waits for a lock
 OURS = "vaccine"  # the schema of the journal, and of our version table
 ABSENT = """
 SELECT pg_catalog.to_regnamespace(pg_catalog.quote_ident(%s)) IS NULL AND NOT pg_catalog.pg_is_in_recovery()
@@ -71,7 +72,11 @@ def _write_script(schema: str | None, options: dict[str, Any]) -> None:
     context.configure(dialect_name="postgresql", **options)
     _make_version_table_once(str(options.get("version_table", "alembic_version")))
     if schema is not None:
+        for bound in BOUNDS:
+            context.execute(f"SET {bound} = '5s'")
         context.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)).as_string())
+        for bound in BOUNDS:
+            context.execute(f"RESET {bound}")
     with context.begin_transaction():
         context.run_migrations()
 

@@ -1,0 +1,4 @@
+EXECUTE {copy};
+    EXECUTE {wanted};
+    EXECUTE {state} INTO v_state;
+    EXECUTE {drop};
