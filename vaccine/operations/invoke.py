@@ -111,7 +111,7 @@ def restore_duplicates(operations: Operations, key: Key, plan: str) -> None:
 
 def _record(run: Run, key: Key, policy: Policy, index: str | None) -> None:
     ensure_journal(run.worker)
-    run.worker.execute(record_of(run, key, policy.plan).begin(index))
+    run.worker.execute(record_of(run, key, policy.plan).begin(index, policy.assign))
 
 
 @contextmanager

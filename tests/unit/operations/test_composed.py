@@ -106,7 +106,7 @@ STATEMENTS: dict[str, Callable[[Case], sql.Composable]] = {
     "restore_batch": lambda case: back(case, shared=False, at=False),
     "restore_shared": lambda case: back(case, shared=True, at=False),
     "restore_shared_at": lambda case: back(case, shared=True, at=True),
-    "record_begin": lambda case: record(case).begin(case.index),
+    "record_begin": lambda case: record(case).begin(case.index, case.policy.assign),
     "record_end": lambda case: record(case).end(),
     "index": lambda case: index_statement(case.index, case.key),
     "index_plain": lambda case: index_statement(case.index, case.key, concurrently=False, unique=False),

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from psycopg import sql
 
-from ..key import Key, literals
+from ..key import Key, Value, literals
 from ..session.run import Run
 
 RECORD = """
@@ -27,6 +28,8 @@ CREATE TABLE vaccine.vaccination (
     key_columns text[] NOT NULL,
     predicate text,
     index_name text,
+    index_oid oid,
+    assign jsonb,
     after_batch bigint NOT NULL,
     resolved_rows bigint NOT NULL DEFAULT 0,
     started_at timestamptz NOT NULL,
@@ -36,7 +39,7 @@ CREATE TABLE vaccine.vaccination (
 );
 COMMENT ON TABLE vaccine.vaccination IS
     'One row for each upgrade, also where it resolved nothing. The batches of the journal with a number above '
-    'after_batch hold its resolved_rows; ended_at is set once its index stood, undone_at once it was downgraded.';
+    'after_batch hold its resolved_rows; assign is what retires a row; ended_at is set once its index stood, undone_at once it was downgraded.';
 """
 
 
@@ -60,17 +63,19 @@ class UpgradeRecord:
     plan: str
     key: Key
 
-    def begin(self, index: str | None) -> sql.Composed:
+    def begin(self, index: str | None, assign: Mapping[str, Value] | None = None) -> sql.Composed:
         """An upgrade begins, or goes on; after a downgrade it begins anew."""
-        key = self.key
+        key, assigned = self.key, None if assign is None else json.dumps(dict(assign))
         values = [self.revision, self.plan, key_digest(key), key.schema, key.table, list(key.columns), key.where, index]
+        values.append(assigned)
         return sql.SQL(
             "INSERT INTO vaccine.vaccination AS v (version_table, revision, plan, key_digest, schema_name, table_name,"
-            " key_columns, predicate, index_name, after_batch, started_at)"
+            " key_columns, predicate, index_name, assign, after_batch, started_at)"
             " SELECT {version_table}, {values}, coalesce(pg_catalog.max(j.batch), 0), pg_catalog.now()"
             " FROM vaccine.journal AS j"
             " ON CONFLICT (version_table, revision, plan, key_digest) DO UPDATE SET"
-            " index_name = coalesce(excluded.index_name, v.index_name), ended_at = NULL, undone_at = NULL,"
+            " index_name = coalesce(excluded.index_name, v.index_name), assign = coalesce(excluded.assign, v.assign),"
+            " ended_at = NULL, undone_at = NULL,"
             " after_batch = CASE WHEN v.undone_at IS NULL THEN v.after_batch ELSE excluded.after_batch END,"
             " resolved_rows = CASE WHEN v.undone_at IS NULL THEN v.resolved_rows ELSE 0 END,"
             " started_at = CASE WHEN v.undone_at IS NULL THEN v.started_at ELSE excluded.started_at END"
@@ -81,8 +86,13 @@ class UpgradeRecord:
         return self._set(sql.SQL("resolved_rows = v.resolved_rows + {}").format(rows))
 
     def end(self) -> sql.Composed:
-        """The upgrade is done."""
-        return self._set(sql.SQL("ended_at = pg_catalog.clock_timestamp()"))
+        """The upgrade is done, and its index stands. By its oid it is known again under another name."""
+        return self._set(
+            sql.SQL(
+                "ended_at = pg_catalog.clock_timestamp(), index_oid ="
+                " pg_catalog.to_regclass(pg_catalog.format('%I.%I', v.schema_name, v.index_name))"
+            )
+        )
 
     def undo(self) -> sql.Composed:
         """The downgrade is done: all rows are accounted for."""
