@@ -39,7 +39,8 @@ CREATE TABLE vaccine.vaccination (
 );
 COMMENT ON TABLE vaccine.vaccination IS
     'One row for each upgrade, also where it resolved nothing. The batches of the journal with a number above '
-    'after_batch hold its resolved_rows; assign is what retires a row; ended_at is set once its index stood, undone_at once it was downgraded.';
+    'after_batch hold its resolved_rows; assign is what retires a row; ended_at is set once its index stood, '
+    'undone_at once it was downgraded.';
 """
 
 

@@ -1,1 +1,1 @@
-UPDATE vaccine.vaccination AS v SET ended_at = pg_catalog.clock_timestamp() WHERE v.version_table = 'vaccine.alembic_version' AND (v.revision, v.plan, v.key_digest) = ('4b1c2d3e4f50', '6f1c2e0a', '875d03648ad8ad12ba63fb636230e2cf')
+UPDATE vaccine.vaccination AS v SET ended_at = pg_catalog.clock_timestamp(), index_oid = pg_catalog.to_regclass(pg_catalog.format('%I.%I', v.schema_name, v.index_name)) WHERE v.version_table = 'vaccine.alembic_version' AND (v.revision, v.plan, v.key_digest) = ('4b1c2d3e4f50', '6f1c2e0a', '875d03648ad8ad12ba63fb636230e2cf')
