@@ -1,4 +1,4 @@
-"""Keys there, back and there again, online and through `--sql`: the nine real cases of tests/cases.
+"""Keys there, back and there again, both ways: all of the audited database, and nine real cases.
 
 One database a walk, not one a key. `vaccine` runs in this process, by its own `main`; `alembic` and `psql` in theirs.
 """
@@ -26,6 +26,10 @@ from vaccine.catalog.keyname import parse_key
 from vaccine.cli import main
 from vaccine.demo.server import Server
 
+AUDITED = [
+    "system_issues.violation_hash", "tasks.code", "categories.slug", "posts.slug", "forms.key",
+    "help_articles.slug", "help_collections.slug", "workflow_change_requests.code",
+]  # fmt: skip
 CASES = sorted(path.parent for path in (Path(__file__).parents[1] / "cases").glob("*/case.toml"))
 
 
@@ -102,6 +106,25 @@ def walk(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> Cal
         return made
 
     return begin
+
+
+def test_every_key_of_the_audited_database(walk: Callable[[str], Walk], audit_database: str) -> None:
+    walker = walk(audit_database)
+    plan = walker.plan(*AUDITED)
+    assert [(each["table"], each["columns"]) for each in plan["vaccinations"]] == [
+        (table, [column]) for table, _, column in (key.partition(".") for key in AUDITED)
+    ]
+    walker.vaccine("revision", "plan.json")
+
+    def see() -> None:
+        again = walker.plan(*AUDITED)
+        assert again["vaccinations"] == []
+        guarded = "\n".join(again["notes"])
+        for each in plan["vaccinations"]:
+            assert f"public.{each['table']} ({', '.join(each['columns'])}) is guarded" in guarded
+            assert each["index_name"] in guarded
+
+    walker.go({"public.system_issues"}, see)
 
 
 @dataclass(frozen=True, eq=False)
