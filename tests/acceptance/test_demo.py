@@ -52,14 +52,20 @@ def test_the_demo_tells_the_whole_story_and_leaves_nothing_behind(rooms: tuple[P
         "resolved 2 rows of public.system_issues (violation_hash)",
         'violates unique constraint "uq_system_issues_open_violation_hash"',
         "INSERT 0 0",
+        "$ vaccine plan tasks.code -o tasks.json",
+        "$ alembic upgrade head",
+        "verified uq_tasks_code on public.tasks (code): valid and ready",
+        'violates unique constraint "uq_tasks_code"',
+        "$ alembic downgrade -1",
         "$ alembic downgrade base",
         "restored 2 rows of public.system_issues",
         "$ cmp schema.before schema.after && cmp rows.before rows.after",
         "The database has its first state again",
     ]
-    places = [said.find(line) for line in told]
-    assert -1 not in places, told[places.index(-1)]
-    assert places == sorted(places)
+    place = 0
+    for line in told:
+        place = said.find(line, place) + len(line)
+        assert place >= len(line), line
     assert list(home.iterdir()) == list(temporary.iterdir()) == []
 
 

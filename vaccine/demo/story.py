@@ -30,6 +30,9 @@ INSERT = """\
 INSERT INTO system_issues (id, code, title, issue_class, source_system, violation_hash, last_seen_at)
 VALUES (4002, 'ISS-4002', 'Synchronisation step failed', 'sync_fault', 'dieu31-runner', '44815e74c3d0f846', now())"""
 UPSERT = f"{INSERT}\nON CONFLICT (violation_hash) WHERE status = 'open' AND violation_hash IS NOT NULL DO NOTHING"
+TASK = """\
+INSERT INTO tasks (id, code, description)
+SELECT 11, code, 'the flow ran twice' FROM tasks WHERE id = 10"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +78,20 @@ SCENES = (
         (psql(INSERT, status=3), psql(UPSERT)),
     ),
     Chapter("6. Nothing HIGH is left", (Act("vaccine audit --fail-on high"), Act("vaccine journal"))),
-    Chapter("7. And back", (Act("alembic downgrade base"),)),
     Chapter(
-        "8. The proof: not one byte differs",
+        "7. The next priority, before its first duplicate: nothing to resolve, only an index to build",
+        (
+            Act("vaccine plan tasks.code -o tasks.json"),
+            Act("vaccine revision tasks.json"),
+            Act("alembic upgrade head"),
+            psql(TASK, status=3),
+        ),
+    ),
+    Chapter(
+        "8. And back: the last one alone, then the first", (Act("alembic downgrade -1"), Act("alembic downgrade base"))
+    ),
+    Chapter(
+        "9. The proof: not one byte differs",
         (
             *dump("after"),
             Act("cmp schema.before schema.after && cmp rows.before rows.after && wc -c schema.after rows.after"),
