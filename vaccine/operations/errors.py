@@ -25,6 +25,12 @@ class PreflightError(OperationError):
         self.reasons = tuple(reasons) or (why,)
 
 
+class NotOursError(PreflightError):
+    """Another environment did the vaccination, or a later revision stands on it: neither index nor rows are touched."""
+
+    code = "not-ours"
+
+
 class DriftedError(PreflightError):
     """The database is no longer as the plan saw it: `-x vaccine.drift=accept` is the only way past."""
 

@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import psycopg
+from psycopg import sql
 
+from .checks.ownership import Ownership, refuse_foreign
 from .checks.preflight import before_drop, before_index, before_resolve, before_restore
-from .errors import BusyError, OperationError
+from .errors import BusyError, NotOursError, OperationError
 from .index.verify import verify_index, verify_restored
 from .key import Key, Policy
 from .rows.find import find
@@ -18,7 +20,7 @@ from .rows.journal import ensure_journal, has_journal
 from .rows.record import record_of
 from .rows.resolve import Resolved, check_rows, resolve
 from .rows.restore import restore
-from .session.caller import calling
+from .session.caller import Caller, calling, standing_on
 from .session.command import alembic_again
 from .session.connect import options_of, refuse_overtaken, run_of
 from .session.mutex import LOST, lost, one_run
@@ -27,6 +29,7 @@ from .standing import with_standing
 
 if TYPE_CHECKING:
     from alembic.operations import Operations
+    from alembic.runtime.migration import MigrationContext
 
 
 def resolve_duplicates(operations: Operations, key: Key, policy: Policy, index: str | None) -> None:
@@ -36,7 +39,7 @@ def resolve_duplicates(operations: Operations, key: Key, policy: Policy, index: 
 
         script(operations, key, policy, options_of(operations.migration_context), index)
         return
-    with _running(operations, key) as run:
+    with _running(operations, key, up=True) as run:
         began = time.monotonic()
         table, work = before_resolve(run, key, policy, index)
         run.say(
@@ -58,7 +61,7 @@ def create_unique_index(operations: Operations, name: str, key: Key, policy: Pol
         return
     from .index.build import build_unique_index  # noqa: PLC0415  the largest part, and only here
 
-    with _running(operations, key) as run:
+    with _running(operations, key, up=True) as run:
         table = before_index(run, name, key, policy)
         _record(run, key, policy, name)
 
@@ -86,7 +89,7 @@ def drop_unique_index(operations: Operations, name: str, key: Key) -> None:
         return
     from .index.build import drop_unique_index as drop  # noqa: PLC0415  the largest part, and only here
 
-    with _running(operations, key) as run:
+    with _running(operations, key, up=False) as run:
         before_drop(run, key)
         drop(run, name, key)
 
@@ -98,7 +101,7 @@ def restore_duplicates(operations: Operations, key: Key, plan: str) -> None:
 
         script(operations, key, plan, options_of(operations.migration_context))
         return
-    with _running(operations, key) as run:
+    with _running(operations, key, up=False) as run:
         began = time.monotonic()
         table = before_restore(run, key, plan)
         done = restore(run, key, plan, table)
@@ -115,23 +118,29 @@ def _record(run: Run, key: Key, policy: Policy, index: str | None) -> None:
 
 
 @contextmanager
-def _running(operations: Operations, key: Key) -> Iterator[Run]:
+def _running(operations: Operations, key: Key, *, up: bool) -> Iterator[Run]:
     """A run that no other run on the table disturbs; whatever stops it becomes one message.
 
     Raises:
         OperationError: the database refused a statement, or the run was interrupted; or what stopped it.
     """
     caller = calling()
-    with _in_words(key), run_of(operations.migration_context, key) as run:
+    context = operations.migration_context
+    with _in_words(key), run_of(context, key) as run:
         try:
             with _in_words(key, run), one_run(run, key):
-                refuse_overtaken(operations.migration_context)
+                refuse_overtaken(context)
+                refuse_foreign(run, _ownership(context, run, key, caller), up=up)
                 yield run
-        except BusyError:
-            raise  # what stays is the other run's
+        except (BusyError, NotOursError):
+            raise  # what stays is the other's
         except OperationError as error:
-            again = alembic_again(operations.migration_context)
-            raise with_standing(error, run, key, caller, again) from error.__cause__
+            raise with_standing(error, run, key, caller, alembic_again(context)) from error.__cause__
+
+
+def _ownership(context: MigrationContext, run: Run, key: Key, caller: Caller) -> Ownership:
+    mine, later = sql.Literal(run.version_table), standing_on(context, run.revision)
+    return Ownership(mine, run.revision, key, later, caller.undo, alembic_again(context))
 
 
 @contextmanager

@@ -199,6 +199,12 @@ def has_journal(connection: psycopg.Connection) -> bool:
     return columns is not None
 
 
+def has_record(connection: psycopg.Connection) -> bool:
+    """Whether upgrades leave a record here."""
+    row = connection.execute("SELECT pg_catalog.to_regclass('vaccine.vaccination') IS NOT NULL").fetchone()
+    return bool(row and row[0])
+
+
 def complete_journal(connection: psycopg.Connection) -> None:
     """Give an older journal the columns and the table that it lacks."""
     if not has_journal(connection):

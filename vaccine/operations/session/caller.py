@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from alembic.util import CommandError
 from psycopg import sql
 
 from .command import undo_target
+
+if TYPE_CHECKING:
+    from alembic.runtime.migration import MigrationContext
 
 # The schema of the version table is looked up: Alembic finds a plain name by search_path, as to_regclass does.
 VERSION_TABLE = """(SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
@@ -29,9 +34,14 @@ class Caller:
     below: str | None
     function: str
 
+    @property
+    def undo(self) -> str:
+        """What `alembic downgrade` takes to undo the revision, once it is stamped."""
+        return undo_target(self.revision, self.below)
+
     def give_up(self, alembic: str) -> str:
         """What undoes half an upgrade. The revision is not stamped yet: `downgrade -1` would undo the one below."""
-        return f"{alembic} stamp {self.revision} && {alembic} downgrade {undo_target(self.revision, self.below)}"
+        return f"{alembic} stamp {self.revision} && {alembic} downgrade {self.undo}"
 
 
 def calling_revision() -> str:
@@ -50,3 +60,13 @@ def calling() -> Caller:
             return Caller(str(frame.f_globals["revision"]), below, frame.f_code.co_name)
         frame = frame.f_back
     return Caller("unknown", None, "unknown")
+
+
+def standing_on(context: MigrationContext, revision: str) -> list[str]:
+    """The revisions that stand on one, by the environment's own graph."""
+    if context.script is None:
+        return []
+    try:
+        return [each.revision for each in context.script.walk_revisions(revision, "heads") if each.revision != revision]
+    except CommandError:  # it is none of the environment's
+        return []
