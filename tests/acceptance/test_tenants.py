@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import psycopg
@@ -9,6 +10,7 @@ import pytest
 
 from tests.alembic_env import Environment, make_environment, write_revision
 from tests.integration.test_restore import KEY, POLICY, ROWS, TABLE
+from vaccine.demo.server import Server
 
 TENANTS = """
 from alembic import context
@@ -30,6 +32,14 @@ def refused(environment: Environment, *arguments: str) -> str:
     return said
 
 
+def by_script(server: Server, environment: Environment, *arguments: str, why: str) -> None:
+    """The script refuses the same; psql goes on behind an error and must not stamp."""
+    script = environment.alembic(*arguments, "--sql").stdout
+    psql = [str(server.bindir / "psql"), "-X", "-q", "-d", environment.url, "-f", "-"]
+    done = subprocess.run(psql, input=script, capture_output=True, text=True, check=False, timeout=60)
+    assert why in done.stderr
+
+
 def state(connection: psycopg.Connection) -> list[object]:
     return [connection.execute(ROWS).fetchall(), connection.execute(INDEXES).fetchall()]
 
@@ -47,7 +57,9 @@ def tenants(database: str, connection: psycopg.Connection, tmp_path: Path) -> En
     return environment
 
 
-def test_another_tenants_vaccination_is_left_alone(tenants: Environment, connection: psycopg.Connection) -> None:
+def test_another_tenants_vaccination_is_left_alone(
+    server: Server, tenants: Environment, connection: psycopg.Connection
+) -> None:
     before = state(connection)
     tenants.alembic("-x", "tenant=t1", "upgrade", "head")
     after = state(connection)
@@ -55,9 +67,14 @@ def test_another_tenants_vaccination_is_left_alone(tenants: Environment, connect
     assert "revision aaaa11112222 did it under the version table t1.alembic_version" in said
     assert "write a revision for the tables of this environment" in said
     assert stamped(connection, "t2") == []
+    by_script(server, tenants, "-x", "tenant=t2", "upgrade", "head", why="revision aaaa11112222 did it under")
+    assert (state(connection), stamped(connection, "t2")) == (after, [])
     tenants.alembic("-x", "tenant=t2", "stamp", "head")  # or by a version of Vaccine that let it pass
     said = refused(tenants, "-x", "tenant=t2", "downgrade", "base")
     assert state(connection) == after
+    down = "-x", "tenant=t2", "downgrade", "aaaa11112222:base"
+    by_script(server, tenants, *down, why="revision aaaa11112222 did it under")
+    assert (state(connection), stamped(connection, "t2")) == (after, [("aaaa11112222",)])
     assert "`alembic -x tenant=t2 stamp aaaa11112222@base` takes the revision back here" in said
     tenants.alembic("-x", "tenant=t2", "stamp", "aaaa11112222@base")
     assert (stamped(connection, "t1"), stamped(connection, "t2")) == ([("aaaa11112222",)], [])
@@ -88,7 +105,7 @@ def test_a_version_table_that_was_renamed_or_copied(tenants: Environment, connec
 
 
 def test_the_first_of_two_revisions_is_not_undone_under_the_second(
-    tenants: Environment, connection: psycopg.Connection
+    server: Server, tenants: Environment, connection: psycopg.Connection
 ) -> None:
     connection.execute("ALTER TABLE issues ADD note_id integer; UPDATE issues SET note_id = id % 2 WHERE id <> 1")
     write_revision(
@@ -100,6 +117,7 @@ def test_the_first_of_two_revisions_is_not_undone_under_the_second(
     tenants.alembic("stamp", "aaaa11112222")
     said = refused(tenants, "downgrade", "base")
     assert "the later revision second still holds public.issues: index u2" in said
+    by_script(server, tenants, "downgrade", "aaaa11112222:base", why="the later revision second still holds")
     assert state(connection) == after
     assert "`alembic stamp second && alembic downgrade aaaa11112222@base` undoes both" in said
     tenants.alembic("stamp", "second")

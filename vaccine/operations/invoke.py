@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg import sql
 
-from .checks.ownership import Ownership, refuse_foreign
+from .checks.ownership import ownership_of, refuse_foreign
 from .checks.preflight import before_drop, before_index, before_resolve, before_restore
 from .errors import BusyError, NotOursError, OperationError
 from .index.verify import verify_index, verify_restored
@@ -20,7 +20,7 @@ from .rows.journal import ensure_journal, has_journal
 from .rows.record import record_of
 from .rows.resolve import Resolved, check_rows, resolve
 from .rows.restore import restore
-from .session.caller import Caller, calling, standing_on
+from .session.caller import calling
 from .session.command import alembic_again
 from .session.connect import options_of, refuse_overtaken, run_of
 from .session.mutex import LOST, lost, one_run
@@ -29,7 +29,6 @@ from .standing import with_standing
 
 if TYPE_CHECKING:
     from alembic.operations import Operations
-    from alembic.runtime.migration import MigrationContext
 
 
 def resolve_duplicates(operations: Operations, key: Key, policy: Policy, index: str | None) -> None:
@@ -130,17 +129,12 @@ def _running(operations: Operations, key: Key, *, up: bool) -> Iterator[Run]:
         try:
             with _in_words(key, run), one_run(run, key):
                 refuse_overtaken(context)
-                refuse_foreign(run, _ownership(context, run, key, caller), up=up)
+                refuse_foreign(run, ownership_of(context, sql.Literal(run.version_table), key), up=up)
                 yield run
         except (BusyError, NotOursError):
             raise  # what stays is the other's
         except OperationError as error:
             raise with_standing(error, run, key, caller, alembic_again(context)) from error.__cause__
-
-
-def _ownership(context: MigrationContext, run: Run, key: Key, caller: Caller) -> Ownership:
-    mine, later = sql.Literal(run.version_table), standing_on(context, run.revision)
-    return Ownership(mine, run.revision, key, later, caller.undo, alembic_again(context))
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import sql
@@ -18,7 +19,12 @@ from ..errors import NotOursError
 from ..key import Key
 from ..rows.journal import has_record
 from ..rows.record import key_digest
+from ..session.caller import calling, standing_on
+from ..session.command import alembic_again
 from ..session.run import Run
+
+if TYPE_CHECKING:
+    from alembic.runtime.migration import MigrationContext
 
 # What a record says is so while it is not undone, and it did something. Names are looked up without any right on them.
 STANDING = """v.undone_at IS NULL AND (v.ended_at IS NOT NULL OR v.resolved_rows > 0)"""
@@ -103,6 +109,14 @@ class Ownership:
             there=sql.SQL(THERE),
             **{name: sql.Literal(text) for name, text in texts.items()},
         )
+
+
+def ownership_of(context: MigrationContext, mine: sql.Composable, key: Key) -> Ownership:
+    """Of the revision whose function runs."""
+    caller = calling()
+    return Ownership(
+        mine, caller.revision, key, standing_on(context, caller.revision), caller.undo, alembic_again(context)
+    )
 
 
 def refuse_foreign(run: Run, of: Ownership, *, up: bool) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from ..checks.carried import CARRIED_ON
+from ..checks.ownership import ownership_of
 from ..checks.restorable import KEYLESS
 from ..index.states import MEANING, OF_INDEX, empty_copy_statement, index_statement, wanted, wanted_oid
 from ..key import Key, Policy, literals
@@ -77,6 +78,7 @@ def resolve_duplicates(operations: Operations, key: Key, policy: Policy, options
     }
     before = [_index_check(key, index, options, "index_before.sql", aside=None)] if index is not None else []
     work = [
+        _whose(operations, key, options, up=True),
         *before,
         tried(key, options, {}, JOURNAL),
         f"{text(record.begin(index))};",
@@ -99,7 +101,8 @@ def restore_duplicates(operations: Operations, key: Key, plan: str, options: Opt
     body = body.replace("{keyless}", KEYLESS.strip() % {"table": "v_oid", "images": "v_job.images"})
     declared: dict[str, object] = {"v_plan text": plan, "v_strict boolean": options.restore == "strict"}
     undo = UNDO.replace("{undo}", text(_record(operations, key, plan).undo()))
-    work = [tried(key, options, declared, body), tried(key, options, {}, undo)]
+    whose = _whose(operations, key, options, up=False)
+    work = [whose, tried(key, options, declared, body), tried(key, options, {}, undo)]
     _print(
         operations,
         script(key, options, transaction(key, work)),
@@ -117,6 +120,7 @@ def create_unique_index(operations: Operations, name: str, key: Key, plan: str, 
         *transaction(
             key,
             [
+                _whose(operations, key, options, up=True),
                 _index_check(key, name, options, "index_before.sql", aside=aside),
                 tried(key, options, {}, JOURNAL),
                 f"{text(record.begin(name))};",
@@ -131,11 +135,22 @@ def create_unique_index(operations: Operations, name: str, key: Key, plan: str, 
 def drop_unique_index(operations: Operations, name: str, key: Key, options: Options) -> None:
     """Print the drop, alone in autocommit, and the check without which nothing is stamped."""
     statements = [
-        *transaction(key, []),
+        *transaction(key, [_whose(operations, key, options, up=False)]),
         *alone(options, _drop(key, name)),
         *transaction(key, [do({**of_key(key), "v_name text": name}, sql_file("dropped.sql"))]),
     ]
     _print(operations, script(key, options, statements), f"drop {name}; writers go on")
+
+
+def _whose(operations: Operations, key: Key, options: Options, *, up: bool) -> str:
+    """A DO block that sees whose the vaccination is."""
+    context = operations.migration_context
+    of = ownership_of(context, version_table(context.version_table_schema, context.version_table), key)
+    queries = of.before_upgrade() if up else of.before_downgrade()
+    refused = f"vaccine: the {'upgrade' if up else 'downgrade'} of {key} is refused; nothing was changed"
+    body = sql_file("whose.sql").replace("{adopt}", text(of.adopt()).strip())
+    body = body.replace("{queries}", "\n        UNION ALL\n".join(f"({text(query).strip()})" for query in queries))
+    return tried(key, options, {"v_refused text": refused}, body)
 
 
 def _record(operations: Operations, key: Key, plan: str) -> UpgradeRecord:
