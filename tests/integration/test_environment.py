@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,6 +77,17 @@ def test_a_refused_schema_is_said(connection: psycopg.Connection, weak: Environm
     refused = words(weak, "upgrade", "head")
     assert 'Alembic\'s version table "vaccine"."alembic_version" cannot be made; nothing was changed' in refused
     connection.execute("DROP EVENT TRIGGER refuse; DROP FUNCTION refuse")
+    weak.alembic("current")
+    connection.execute("CREATE SCHEMA IF NOT EXISTS vaccine")
+    connection.execute("CREATE TABLE vaccine.alembic_version (version_num varchar(32) PRIMARY KEY)")
+    connection.execute(
+        f"GRANT USAGE, CREATE ON SCHEMA vaccine TO {role}; GRANT SELECT ON vaccine.alembic_version TO {role}"
+    )
+    before = connection.execute(ROWS).fetchall()
+    refused = words(weak, "upgrade", "head")
+    assert "this role lacks INSERT, UPDATE, DELETE on the version table vaccine.alembic_version" in refused
+    assert connection.execute(ROWS).fetchall() == before
+    connection.execute(re.search(r"fix: (GRANT .*), then", refused)[1])  # type: ignore[index]
     weak.alembic("upgrade", "head")
     connection.execute("CREATE RULE none AS ON DELETE TO vaccine.alembic_version DO INSTEAD SELECT 1 / 0")
     assert 'Alembic\'s version table "vaccine"."alembic_version" cannot be written' in words(weak, "downgrade", "base")

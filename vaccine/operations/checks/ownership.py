@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg import sql
 
-from ..errors import NotOursError
+from ..errors import NotOursError, PreflightError
 from ..key import Key
 from ..rows.journal import has_record
 from ..rows.record import key_digest
@@ -64,6 +64,21 @@ SELECT pg_catalog.format('the later revision %s still holds %s.%s: index %s, %s 
 """
 
 
+# The stamp comes last: where it is refused, all the work is done before that is known.
+UNSTAMPABLE = """
+SELECT pg_catalog.format('this role lacks %s on the version table %s, which Alembic stamps at the end',
+                         pg_catalog.string_agg(o.privilege, ', ' ORDER BY o.place), {mine}),
+       pg_catalog.format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %I, then the same again',
+                         {mine}, current_user)
+  FROM pg_catalog.pg_class AS c
+  JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace,
+       (VALUES (1, 'INSERT'), (2, 'UPDATE'), (3, 'DELETE')) AS o (place, privilege)
+ WHERE pg_catalog.format('%I.%I', n.nspname, c.relname) = {mine}
+   AND NOT pg_catalog.has_table_privilege(c.oid, o.privilege)
+HAVING pg_catalog.count(*) > 0
+"""
+
+
 @dataclass(frozen=True)
 class Ownership:
     """What the questions are composed from. `mine` is SQL for the version table: a literal, or what looks it up.
@@ -82,6 +97,10 @@ class Ownership:
     def adopt(self) -> sql.Composed:
         """Take over the record of a version table that is gone."""
         return self._fill(ADOPT)
+
+    def before_stamp(self) -> sql.Composed:
+        """A query that returns why the version table cannot be written, and the way out."""
+        return self._fill(UNSTAMPABLE)
 
     def before_upgrade(self) -> tuple[sql.Composed, ...]:
         """Queries that return why not, and the way out."""
@@ -120,18 +139,20 @@ def ownership_of(context: MigrationContext, mine: sql.Composable, key: Key) -> O
 
 
 def refuse_foreign(run: Run, of: Ownership, *, up: bool) -> None:
-    """See that the vaccination is this environment's, and that nothing stands on it any more.
+    """See that the vaccination is this environment's, that nothing stands on it any more, and that it can be stamped.
 
     Raises:
         NotOursError: another version table vaccinated the key, or a later revision is not undone.
+        PreflightError: the version table cannot be written.
     """
+    refused = f"the {'upgrade' if up else 'downgrade'} of {of.key} by {of.revision} is refused; nothing was changed"
+    if (found := run.worker.execute(of.before_stamp()).fetchone()) is not None:
+        raise PreflightError(refused, why=found[0], fix=found[1])
     with suppress(psycopg.errors.InsufficientPrivilege):  # asked about next, in words
         if not has_record(run.worker):
             return
         if run.worker.execute(of.adopt()).rowcount:
             run.say(f"note: the version table of {of.revision} was renamed; its record goes on as {run.version_table}")
         for query in of.before_upgrade() if up else of.before_downgrade():
-            found = run.worker.execute(query).fetchone()
-            if found is not None:
-                what = f"the {'upgrade' if up else 'downgrade'} of {of.key} by {of.revision} is refused"
-                raise NotOursError(f"{what}; nothing was changed", why=found[0], fix=found[1])
+            if (found := run.worker.execute(query).fetchone()) is not None:
+                raise NotOursError(refused, why=found[0], fix=found[1])

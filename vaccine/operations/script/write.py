@@ -149,6 +149,7 @@ def _whose(operations: Operations, key: Key, options: Options, *, up: bool) -> s
     queries = of.before_upgrade() if up else of.before_downgrade()
     refused = f"vaccine: the {'upgrade' if up else 'downgrade'} of {key} is refused; nothing was changed"
     body = sql_file("whose.sql").replace("{adopt}", text(of.adopt()).strip())
+    body = body.replace("{stamp}", text(of.before_stamp()).strip())
     body = body.replace("{queries}", "\n        UNION ALL\n".join(f"({text(query).strip()})" for query in queries))
     return tried(key, options, {"v_refused text": refused}, body)
 
