@@ -111,3 +111,19 @@ def test_nothing_is_said_of_rows_where_none_is_resolved(
     done = environment.alembic("upgrade", "head", check=False)
     assert "[drift]" in done.stdout
     assert "resolved and journalled" not in done.stdout + done.stderr
+
+
+def test_a_revision_whose_table_is_gone_does_not_block_the_chain(
+    database: str, connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    connection.execute(TABLE + "CREATE TABLE others (LIKE issues INCLUDING ALL)")
+    environment = chain(tmp_path, database)
+    write_revision(environment, {**KEY, "table": "others"}, POLICY, index="o", revision="later", down="aaaa11112222")
+    connection.execute("ALTER TABLE issues RENAME TO tickets")
+    said = environment.alembic("upgrade", "head", check=False).stdout
+    assert "there is no table public.issues [no-table]" in said
+    advice = re.search(r"gone for good, alembic (.+) passes this revision by", said)
+    assert advice is not None
+    environment.alembic(*advice[1].split())
+    environment.alembic("upgrade", "head")
+    assert connection.execute(STAMPED).fetchall() == [("later",)]

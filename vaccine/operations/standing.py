@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+
 import psycopg
 
-from .errors import OperationError
+from .errors import OperationError, PreflightError
 from .key import Key
 from .rows.journal import has_journal
 from .session.caller import Caller
 from .session.run import Run
 
+GONE = re.compile(r"\[no-(table|column)\]")
 RESOLVED = """
 SELECT coalesce(sum(row_count - restored_count - cardinality(kept_rows)), 0)::bigint
   FROM vaccine.journal
@@ -23,6 +27,11 @@ def with_standing(error: OperationError, run: Run, key: Key, caller: Caller, ale
 
     Nothing is added where no row of the revision is resolved.
     """
+    if caller.function == "upgrade" and isinstance(error, PreflightError) and any(map(GONE.search, error.reasons)):
+        error.fix += (
+            f"; where that is gone for good, {alembic} stamp {shlex.quote(caller.revision)} passes this revision by: "
+            "it guards nothing then, and the upgrade goes on above it"
+        )
     try:
         with run.connect() as fresh:
             rows = resolved_rows(fresh, run.revision, key)
