@@ -128,9 +128,9 @@ def _release_when_named(said: list[str], release: threading.Event) -> None:
 SLOW = Key(KEY.schema, KEY.table, KEY.columns, "public.slow(id) AND \"stat'us\" = 'op''en'")
 
 
-def make_slow(connection: psycopg.Connection) -> None:
+def make_slow(connection: psycopg.Connection, rows: int = 30) -> None:
     """A build of SLOW takes 50 ms a row and pass."""
-    make_table(connection, [f"k{n}" for n in range(30)])
+    make_table(connection, [f"k{n}" for n in range(rows)])
     connection.execute(
         "CREATE FUNCTION public.slow(bigint) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS "
         "'BEGIN PERFORM pg_sleep(0.05); RETURN true; END'"

@@ -57,16 +57,21 @@ def disturb(
     at: int,
     act: Callable[[Sent, int], None],
     then: Sequence[tuple[str, ...]] = (),
+    look: Callable[[int, str, str], None] = lambda status, output, url: None,
 ) -> tuple[bool, dict[str, object]]:
-    """Run, disturb at one statement, and run again or `then`; whether the statement was reached, and the end state."""
+    """Run, disturb at one statement, and run again or `then`; whether the statement was reached, and the end state.
+
+    `look` sees how the disturbed run ended: its status, what it printed, and the database's URL.
+    """
     with story.clone(story.before if "upgrade" in command else story.after) as name:
         url = story.server.url_of(name)
         pid: list[int] = []
         with Proxy(story.server.port, at, lambda sent: act(sent, pid[0])) as proxy:
             with proxy.lock:  # nothing is counted before the process is known
                 pid.append(alembic.start(story.root, url_through(story, name, proxy.port), command))
-            _, first = alembic.wait()
+            ended, first = alembic.wait()
             reached = proxy.acted
+        look(ended, first, url)
         assert lost(url) == 0, f"{command} disturbed at {at}: rows are gone\n{first}"
         for again in then or (command,):
             status, output = alembic.run(story.root, url, *again)

@@ -25,6 +25,7 @@ from .session.command import alembic_again
 from .session.connect import options_of, refuse_overtaken, run_of
 from .session.mutex import LOST, lost, one_run
 from .session.run import Run
+from .session.stop import Stop, stoppable
 from .standing import with_standing
 
 if TYPE_CHECKING:
@@ -124,10 +125,10 @@ def _running(operations: Operations, key: Key, *, up: bool) -> Iterator[Run]:
         OperationError: the database refused a statement, or the run was interrupted; or what stopped it.
     """
     caller = calling()
-    context = operations.migration_context
-    with _in_words(key), run_of(context, key) as run:
+    context, stop = operations.migration_context, Stop()
+    with _in_words(key, stop), stoppable(stop), run_of(context, key, stop) as run:
         try:
-            with _in_words(key, run), one_run(run, key):
+            with _in_words(key, stop, run), one_run(run, key):
                 refuse_overtaken(context)
                 refuse_foreign(run, ownership_of(context, sql.Literal(run.version_table), key), up=up)
                 yield run
@@ -138,14 +139,14 @@ def _running(operations: Operations, key: Key, *, up: bool) -> Iterator[Run]:
 
 
 @contextmanager
-def _in_words(key: Key, run: Run | None = None) -> Iterator[None]:
+def _in_words(key: Key, stop: Stop, run: Run | None = None) -> Iterator[None]:
     """An interrupt or an error of the driver becomes an OperationError."""
     try:
         yield
     except KeyboardInterrupt:
         raise OperationError(
-            f"the vaccination of {key} was interrupted; what was committed before is journalled",
-            why="Ctrl-C or SIGINT; a build that was under way has been cancelled",
+            f"the vaccination of {key} was interrupted; what was committed before is journalled{stop.left}",
+            why=f"{stop.cause or 'Ctrl-C'} told it to stop; a build that was under way has been cancelled",
             fix="run the same command again: it goes on where this one ended",
         ) from None
     except psycopg.Error as error:

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import psycopg
 from psycopg import errors, sql
 
 from ..errors import BlockedError, BuildError, OperationError, PreflightError
 from ..key import Key
-from ..session.blockers import duration, holders_of, to_see, who_would_block
-from ..session.mutex import LOST, lost, retake
+from ..session.blockers import duration, to_see, who_would_block
+from ..session.mutex import LOST, lost
 from ..session.run import Run
-from .gate import is_there, put_up, take_down
-from .states import IndexState, index_state, index_statement, leftovers, same_meaning
+from .clean import cleaned, drop, drop_leftovers
+from .gate import put_up, take_down
+from .states import IndexState, index_state, index_statement, same_meaning
 from .watch import Budget, OverBudgetError, run_alone, wait_for_present
 
 __all__ = ["IndexOutcome", "IndexState", "build_unique_index", "drop_unique_index", "index_state", "index_statement",
@@ -28,7 +29,6 @@ __all__ = ["IndexOutcome", "IndexState", "build_unique_index", "drop_unique_inde
 
 POLL_S = 0.1
 BUILDS_BEFORE_GATE = 3
-CLEAN_UP_S = 20.0
 
 # Somebody else made or dropped the index between our look and our statement, or two builds met: look again.
 _CHANGED = (errors.DuplicateTable, errors.UndefinedTable, errors.UndefinedObject, errors.DeadlockDetected)
@@ -80,19 +80,23 @@ def build_unique_index(
     try:
         take_down(run, key, work.budget)  # of a run that was killed
         _until_valid(run, work)
-        _drop_leftovers(run, name, key, work.budget)
+        drop_leftovers(run, name, key, work.budget)
         take_down(run, key, work.budget)
     except OverBudgetError as over:
-        raise _blocked(run, work, over, _cleaned(run, work)) from None
+        raise _blocked(run, work, over, cleaned(run, name, key)) from None
     except psycopg.Error as error:
-        told = _cleaned(run, work)
+        told = cleaned(run, name, key)
         raise BuildError(
             f"{name} on {key} was not built{told}",
             why=f"{' / '.join(str(error).split(chr(10)))} ({error.sqlstate or 'the connection was lost'})",
             fix=f"{LOST if lost(run) else 'remove the cause'}, then run the same command again",
         ) from error
+    except KeyboardInterrupt:
+        run.stop.begin("Ctrl-C")
+        run.stop.left += cleaned(run, name, key)
+        raise
     except BaseException as error:
-        told = _cleaned(run, work)
+        told = cleaned(run, name, key)
         if isinstance(error, OperationError) and told:
             error.fix += told
         raise
@@ -117,10 +121,10 @@ def drop_unique_index(run: Run, name: str, key: Key) -> bool:
             state = index_state(run.worker, name, key)
         if state.kind == "other":
             raise _taken(name, state)
-        _drop_leftovers(run, name, key, budget)
+        drop_leftovers(run, name, key, budget)
         if state.kind == "absent":
             return False
-        _drop(run, name, key, budget)
+        drop(run, name, key, budget)
     except OverBudgetError as over:
         raise _drop_blocked(run, name, over) from None
     return True
@@ -165,10 +169,10 @@ def _gate_is_due(work: _Work) -> bool:
 def _step(run: Run, work: _Work, state: IndexState) -> None:
     """One build or repair. A leftover that enforces nothing is dropped; one that does is kept and repaired."""
     name, key = work.name, work.key
-    _drop_leftovers(run, name, key, work.budget)
+    drop_leftovers(run, name, key, work.budget)
     if state.kind == "invalid_not_ready":
         run.say(f"{name} is an INVALID leftover that enforces nothing: dropping it")
-        _drop(run, name, key, work.budget)
+        drop(run, name, key, work.budget)
     if state.kind == "invalid_ready":
         run.say(f"{name} is an INVALID leftover that already refuses new duplicates: keeping it, and repairing it")
         work.resolved += work.resolve()
@@ -184,19 +188,6 @@ def _step(run: Run, work: _Work, state: IndexState) -> None:
         work.resolved += work.resolve()
 
 
-def _drop(run: Run, name: str, key: Key, budget: Budget) -> None:
-    """DROP INDEX CONCURRENTLY, which waits for all that hold any lock on the table: for those of now beforehand."""
-    wait_for_present(run, f"drop {name}", budget, lambda: holders_of(run.worker, key))
-    statement = sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(sql.Identifier(key.schema, name))
-    run_alone(run, statement, f"drop {name}", budget, finish=True)
-
-
-def _drop_leftovers(run: Run, name: str, key: Key, budget: Budget) -> None:
-    for leftover in leftovers(run.worker, name, key):
-        run.say(f"{leftover} is a leftover of an earlier repair: dropping it")
-        _drop(run, leftover, key, budget)
-
-
 def _wait_for_builder(run: Run, work: _Work, state: IndexState) -> None:
     """Wait for another backend that builds the index: the server goes on building when a run's client died."""
     run.say(f"{work.name} is being built by pid {state.pid}: waiting for it")
@@ -210,41 +201,6 @@ def _wait_for_builder(run: Run, work: _Work, state: IndexState) -> None:
             )
         time.sleep(POLL_S)
         work.budget.spend(POLL_S, waiting=True)
-
-
-def _cleaned(run: Run, work: _Work) -> str:
-    """Leave nothing INVALID and no gate behind, on a connection of its own; what could not be done, in words."""
-    try:
-        with run.connect() as fresh:
-            if lost(run) and not retake(fresh, work.key):
-                return "; another run has begun since, which sees to what this one left"
-            return _clean(replace(run, worker=fresh), work.name, work.key)
-    except (psycopg.Error, OperationError) as error:
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        return f"; what it left could not be cleaned up ({first}): the same command, run again, does"
-
-
-def _clean(run: Run, name: str, key: Key) -> str:
-    budget = Budget(min(CLEAN_UP_S, max(run.options.wait_s, 1)))
-    try:
-        if is_there(run.worker, key):
-            take_down(run, key, budget)
-        _drop_leftovers(run, name, key, budget)
-        if index_state(run.worker, name, key).kind in {"invalid_ready", "invalid_not_ready"}:
-            statement = sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(sql.Identifier(key.schema, name))
-            run_alone(run, statement, f"drop the unfinished {name}", budget, finish=True)
-    except OverBudgetError as over:
-        return _pending(over)
-    return ""
-
-
-def _pending(over: OverBudgetError) -> str:
-    if over.left_running is None:
-        return f"; an INVALID index is left, {over.why}: the same command, run again, drops it"
-    return (
-        f"; the server is dropping the unfinished index (pid {over.left_running}) and ends that by itself once "
-        f"nobody who was on the table before is left, {over.why}"
-    )
 
 
 def _taken(name: str, state: IndexState) -> PreflightError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -83,18 +84,19 @@ class BuildProgress:
     def close(self) -> None:
         """Take the bar off the terminal."""
         if self.drawn:
-            self.stream.write("\r\x1b[K")
-            self.stream.flush()
+            self._write("\r\x1b[K")
             self.drawn = False
 
     def _draw(self, reading: Reading, worked_s: float) -> None:
         full = round(WIDTH * reading.percent / 100)
         bar = "█" * full + "░" * (WIDTH - full)
-        self.stream.write(
-            f"\r\x1b[K{self.what} {bar} {reading.percent:3.0f}%  {reading.phase}{left(reading, worked_s)}"
-        )
-        self.stream.flush()
+        self._write(f"\r\x1b[K{self.what} {bar} {reading.percent:3.0f}%  {reading.phase}{left(reading, worked_s)}")
         self.drawn = True
+
+    def _write(self, text: str) -> None:
+        with suppress(OSError):  # a terminal that was closed
+            self.stream.write(text)
+            self.stream.flush()
 
 
 def left(reading: Reading, worked_s: float) -> str:

@@ -76,12 +76,13 @@ class OverBudgetError(Exception):
 def wait_for_present(run: Run, what: str, budget: Budget, present: Callable[[], Sequence[Blocker]]) -> None:
     """Wait until everyone whom `present` names now has ended; who comes later is not waited for.
 
-    The statement itself would wait for the very same, but with an index half made.
+    The statement itself would wait for the very same, but with an index half made. A clean-up behind a signal does not
+    wait here: what it drops, the server drops by itself, once they have left.
 
     Raises:
         OverBudgetError: somebody is still there when the budget for waits is used up.
     """
-    first = present()
+    first = () if run.stop.cause else present()
     waiting = {each.identity for each in first}
     progress = BuildProgress(what, run.say)
     still, last, pause = list(first), time.monotonic(), 0.005
@@ -114,22 +115,33 @@ def run_alone(run: Run, statement: sql.Composed, what: str, budget: Budget, *, f
     with run.connect() as builder:
         if finish and builder.info.server_version >= 140000:
             builder.execute("SET client_connection_check_interval = 0")
-        builder.pgconn.send_query(statement.as_bytes(builder))
         progress = BuildProgress(what, run.say)
         try:
+            builder.pgconn.send_query(statement.as_bytes(builder))
             _watch(run, builder, progress, budget)
         except OverBudgetError as over:
             if finish:
-                raise OverBudgetError(over.over, over.blockers, builder.info.backend_pid) from None
+                raise OverBudgetError(over.over, over.blockers, _leave(builder)) from None
             if _cancel(run, builder):
                 raise
-        except BaseException:
-            if not finish:
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                run.stop.begin("Ctrl-C")
+            if finish:
+                run.stop.left += f"; the server (pid {_leave(builder)}) goes on with: {what}"
+            else:
                 _cancel(run, builder)
             raise
         finally:
             progress.close()
         _outcome(builder)
+
+
+def _leave(builder: psycopg.Connection) -> int:
+    """Go away from a statement that the server finishes without us; its backend."""
+    pid = builder.info.backend_pid
+    builder.pgconn.finish()
+    return pid
 
 
 def _watch(run: Run, builder: psycopg.Connection, progress: BuildProgress, budget: Budget) -> None:
@@ -173,14 +185,15 @@ def _outcome(builder: psycopg.Connection) -> None:
 
 def _cancel(run: Run, builder: psycopg.Connection) -> bool:
     """Cancel the statement and wait until it is gone; False when it had ended well already."""
-    builder.cancel_safe(timeout=CANCEL_S)
-    until = time.monotonic() + CANCEL_S
+    patience = run.stop.seconds(CANCEL_S)
+    builder.cancel_safe(timeout=patience)
+    until = time.monotonic() + patience
     try:
         while not _ended(builder, POLL_S):
             if time.monotonic() > until:
-                run.say(f"the cancelled build did not end within {duration(CANCEL_S)}: ending its session")
+                run.say(f"the cancelled build did not end within {duration(patience)}: ending its session")
                 run.worker.execute("SELECT pg_catalog.pg_terminate_backend(%s)", (builder.info.backend_pid,))
-                until = time.monotonic() + CANCEL_S
+                until = time.monotonic() + patience
         _outcome(builder)
     except psycopg.Error:
         return True

@@ -22,6 +22,7 @@ from ..options import Options
 from .caller import calling, calling_revision, version_table
 from .pooler import refuse_pooler
 from .run import Run
+from .stop import Stop
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
@@ -68,7 +69,7 @@ class Origin:
 
 
 @contextmanager
-def run_of(context: MigrationContext, key: Key) -> Iterator[Run]:
+def run_of(context: MigrationContext, key: Key, stop: Stop) -> Iterator[Run]:
     """A run beside Alembic's connection, which holds no transaction meanwhile.
 
     Raises:
@@ -91,7 +92,7 @@ def run_of(context: MigrationContext, key: Key) -> Iterator[Run]:
                 sql.SQL("SELECT {}").format(version_table(context.version_table_schema, context.version_table))
             ).fetchone()
             where = str(stamped[0] or "") if stamped else ""
-            yield Run(calling_revision(), options, connect, worker, _speaker(context), where)
+            yield Run(calling_revision(), options, connect, worker, _speaker(context), where, stop)
         finally:
             worker.close()
 
@@ -291,10 +292,14 @@ def _as_origin(connection: psycopg.Connection, origin: Origin, schema: str) -> N
 
 
 def _speaker(context: MigrationContext) -> Any:
-    """Lines go where Alembic's own messages go; `alembic --quiet` silences them too."""
+    """Lines go where Alembic's own messages go; `alembic --quiet` silences them too.
+
+    A terminal that was closed, or a pipe whose reader went away, ends no run: least of all its clean-up.
+    """
     quiet = bool(context.config is not None and context.config.messaging_opts.get("quiet", False))
 
     def say(line: str) -> None:
-        util.msg(line, flush=True, quiet=quiet)
+        with suppress(OSError, ValueError):
+            util.msg(line, flush=True, quiet=quiet)
 
     return say

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import psycopg
 
 from ..options import Options
+from .stop import Stop
 
 log = logging.getLogger("vaccine")
 
@@ -25,6 +26,7 @@ class Run:
     `connect` opens a new autocommit connection (application_name `vaccine`, lock_timeout and
     statement_timeout 0, search_path as the role has it). `worker` is the one for statements that
     change something. `say` takes one line of progress for the DBA. `version_table` is Alembic's, as `schema.table`.
+    `stop` knows whether a signal told the run to stop.
     """
 
     revision: str
@@ -33,3 +35,4 @@ class Run:
     worker: psycopg.Connection
     say: Callable[[str], None] = field(default=log.info)
     version_table: str = ""
+    stop: Stop = field(default_factory=Stop)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import select
+import time
 from typing import Any
 
 import psycopg
@@ -23,6 +25,30 @@ def last_row(connection: psycopg.Connection, statements: bytes) -> tuple[Any, ..
     while cursor.nextset():
         pass
     return cursor.fetchone()
+
+
+def settle(connection: psycopg.Connection, seconds: float) -> None:
+    """End a statement whose answer an interrupt left unread, or close the connection where that is not to be had.
+
+    psycopg cancels a statement for which it waits; an exception in the midst of its own code leaves it ACTIVE.
+    """
+    if connection.info.transaction_status != TransactionStatus.ACTIVE:
+        return
+    raw, until = connection.pgconn, time.monotonic() + seconds
+    poll = select.poll()
+    poll.register(raw.socket, select.POLLIN)
+    try:
+        connection.cancel_safe(timeout=seconds)
+        while not connection.closed and raw.transaction_status == TransactionStatus.ACTIVE:
+            if raw.is_busy():
+                if time.monotonic() > until:
+                    raw.finish()
+                elif poll.poll(50):
+                    raw.consume_input()
+            else:
+                raw.get_result()
+    except psycopg.Error:
+        raw.finish()
 
 
 def leave_failed(connection: psycopg.Connection) -> None:
