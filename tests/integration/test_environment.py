@@ -14,6 +14,13 @@ from tests.integration.test_restore import KEY, POLICY, ROWS, TABLE
 from vaccine.demo.server import Server
 
 FIRST = Path(__file__).parents[1] / "environments" / "first.py.txt"
+# The backend dies in the COMMIT of a stamp or an unstamp.
+DYING = """
+CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$;
+CREATE CONSTRAINT TRIGGER die AFTER INSERT OR DELETE ON vaccine.alembic_version DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION die();
+"""
 STAMPED = "SELECT version_num FROM vaccine.alembic_version"
 REFUSING = """
 CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$
@@ -93,3 +100,21 @@ def test_a_refused_schema_is_said(connection: psycopg.Connection, weak: Environm
     assert 'Alembic\'s version table "vaccine"."alembic_version" cannot be written' in words(weak, "downgrade", "base")
     connection.execute("DROP RULE none ON vaccine.alembic_version")
     weak.alembic("downgrade", "base")
+
+
+def test_a_lost_stamp_is_said_and_made_good(database: str, connection: psycopg.Connection, tmp_path: Path) -> None:
+    connection.execute(TABLE)
+    before = connection.execute(ROWS).fetchall()
+    environment = make_environment(tmp_path, database)
+    connection.execute("CREATE SCHEMA vaccine CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)")
+    write_revision(environment, KEY, POLICY, index="u")
+    for arguments, stamp in ((("upgrade", "head"), [("aaaa11112222",)]), (("downgrade", "base"), [])):
+        was = connection.execute(STAMPED).fetchall()
+        connection.execute(DYING)
+        lost = words(environment, *arguments)
+        assert "whether the last revision is stamped, `alembic current` says" in lost
+        connection.execute("DROP FUNCTION die CASCADE")
+        assert connection.execute(STAMPED).fetchall() == was
+        environment.alembic(*arguments)
+        assert connection.execute(STAMPED).fetchall() == stamp
+    assert connection.execute(ROWS).fetchall() == before
