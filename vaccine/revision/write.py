@@ -99,7 +99,17 @@ def constants(plan: Plan, of: Vaccination) -> str:
         "plan": plan.id,
     }
     lines = ["import vaccine.operations  # noqa: F401  registers the operations below", "", _call("KEY", key)]
-    return "\n".join([*lines, _call("POLICY", policy), *_approved(of), ""])
+    return "\n".join([*lines, _call("POLICY", policy), *_approved(of), *_in_the_model(of), ""])
+
+
+def _in_the_model(of: Vaccination) -> tuple[str, str]:
+    """The index as a model spells it: without it, autogenerate would drop the guard."""
+    where = f", postgresql_where=text({of.where!r})" if of.where else ""
+    columns = ", ".join(map(repr, of.columns))
+    return (
+        "# For the table in your model, if you have one; without it `alembic revision --autogenerate` drops the guard:",
+        f"# Index({of.index_name!r}, {columns}, unique=True{where})",
+    )
 
 
 def body(plan: Plan, of: Vaccination, indent: int) -> tuple[str, str]:

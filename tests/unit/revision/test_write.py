@@ -7,9 +7,13 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from sqlalchemy import Column, Index, Integer, MetaData, Table, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateIndex
 
 from tests.unit.plan.plans import HOSTILE, VACCINATION, hostile, plan
 from vaccine.errors import AlembicEnvironmentError
+from vaccine.plan.model import Vaccination
 from vaccine.revision.write import Destination, write_revisions
 
 
@@ -54,13 +58,15 @@ def test_a_revision_spells_everything_out(place: Destination) -> None:
         },
         "ROWS": [[["3896"], ["3994"]]],
     }
-    text = written.path.read_text()
-    assert "op.resolve_duplicates(**KEY, **POLICY, rows=ROWS, index='uq_system_issues_open_violation_hash')" in text
+    source = written.path.read_text()
+    assert "op.resolve_duplicates(**KEY, **POLICY, rows=ROWS, index='uq_system_issues_open_violation_hash')" in source
     assert (
         "op.create_unique_index_concurrently('uq_system_issues_open_violation_hash', **KEY, **POLICY, rows=ROWS)"
-        in text
+        in source
     )
-    assert text.startswith('"""One row per public.system_issues (violation_hash)\n\nLive rows: WHERE status = \'open\'')
+    assert source.startswith(
+        '"""One row per public.system_issues (violation_hash)\n\nLive rows: WHERE status = \'open\''
+    )
 
 
 def test_hostile_names_stay_literals(place: Destination) -> None:
@@ -69,6 +75,18 @@ def test_hostile_names_stay_literals(place: Destination) -> None:
     tree = ast.parse(written.path.read_text(encoding="utf-8"))
     imported = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
     assert "os" not in imported
+
+
+@pytest.mark.parametrize("of", [VACCINATION, hostile()], ids=["plain", "hostile"])
+def test_the_index_for_the_model_is_the_guard(place: Destination, of: Vaccination) -> None:
+    (written,) = write_revisions(plan(of), place)
+    [line] = [each for each in written.path.read_text(encoding="utf-8").splitlines() if each.startswith("# Index(")]
+    index = eval(line.removeprefix("# "), {"Index": Index, "text": text})
+    Table(of.table, MetaData(), *(Column(name, Integer) for name in of.columns), index, schema=of.schema)
+    made = str(CreateIndex(index).compile(dialect=postgresql.dialect()))
+    assert made.startswith("CREATE UNIQUE INDEX ")
+    assert made.replace("%%", "%").endswith(f"WHERE {of.where}")
+    assert [column.name for column in index.columns] == list(of.columns)
 
 
 def test_several_vaccinations_stand_on_one_another(place: Destination) -> None:
