@@ -8,15 +8,53 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg import conninfo
+from psycopg.rows import Row
 
 from vaccine.errors import ConnectionFailedError, UsageError
 
 VARIABLES = ("VACCINE_URL", "DATABASE_URL")
 LIBPQ = ("PGSERVICE", "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER")
 DRIVER = re.compile(r"^(postgres(?:ql)?)\+[a-z0-9_]+(?=://)")
+LOCK_TIMEOUT_MS = 5000
+STATEMENT_TIMEOUT_MS = 600_000
+# For one transaction, whatever role and database say: names, operators and casts are those of pg_catalog (a schema that
+# others may write to could hold a better fitting operator); a policy's expression is refused, not run; literals are
+# read as they were quoted. Never for a session: a pooler would hand it on to the application.
+# `vaccine.schemas` keeps what the path was, for a table that a person names without its schema.
+PIN = (
+    "SELECT pg_catalog.set_config('vaccine.schemas', CASE"
+    " WHEN pg_catalog.texteq(coalesce(pg_catalog.current_setting('vaccine.schemas', true), ''), '')"
+    " THEN pg_catalog.current_schemas(false)::pg_catalog.text"
+    " ELSE pg_catalog.current_setting('vaccine.schemas') END, true),"
+    " pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true),"
+    " pg_catalog.set_config('row_security', 'off', true),"
+    " pg_catalog.set_config('standard_conforming_strings', 'on', true), pg_catalog.set_config('jit', 'off', true),"
+    " pg_catalog.set_config('lock_timeout', %s, true), pg_catalog.set_config('statement_timeout', %s, true)"
+)
+
+
+class OneStatement(psycopg.Cursor[Row]):
+    """A cursor of the extended protocol alone: a text that ends its statement to begin another one is an error.
+
+    psycopg takes the simple protocol, which runs all that semicolons part, wherever a statement has no parameters.
+    """
+
+    def _execute_send(self, query: Any, *, force_extended: bool = True, binary: bool | None = None) -> None:
+        super()._execute_send(query, force_extended=True, binary=binary)
+
+
+def pin(
+    connection: psycopg.Connection,
+    *,
+    lock_timeout_ms: int = LOCK_TIMEOUT_MS,
+    statement_timeout_ms: int = STATEMENT_TIMEOUT_MS,
+) -> None:
+    """Pin what names mean, and bound every wait, for the rest of the transaction; 0 bounds nothing."""
+    OneStatement(connection).execute(PIN, (str(lock_timeout_ms), str(statement_timeout_ms)))
 
 
 def resolve_url(
@@ -96,7 +134,13 @@ def connect(dsn: str, *, autocommit: bool = True) -> psycopg.Connection:
     if "keepalives" not in dsn:  # Alembic's connection says nothing while an index is built; firewalls forget such ones
         options["keepalives_idle"] = "30"
     try:
-        connection = psycopg.connect(dsn, autocommit=autocommit, prepare_threshold=None, **options)  # type: ignore[arg-type]
+        connection = psycopg.connect(
+            dsn,
+            autocommit=autocommit,
+            prepare_threshold=None,
+            cursor_factory=OneStatement,
+            **options,  # type: ignore[arg-type]
+        )
         if not (connection.info.parameter_status("DateStyle") or "ISO").startswith("ISO"):
             connection.execute("SET datestyle = 'ISO'")  # psycopg reads timestamps in no other
             connection.commit()
@@ -110,11 +154,12 @@ def connect(dsn: str, *, autocommit: bool = True) -> psycopg.Connection:
 
 
 @contextmanager
-def read_only(dsn: str) -> Iterator[psycopg.Connection]:
-    """A connection inside one READ ONLY transaction, always rolled back."""
+def read_only(dsn: str, *, statement_timeout_ms: int = STATEMENT_TIMEOUT_MS) -> Iterator[psycopg.Connection]:
+    """A connection inside one READ ONLY transaction that is pinned (see `pin`) and always rolled back."""
     connection = connect(dsn, autocommit=False)
     try:
         connection.read_only = True
+        pin(connection, statement_timeout_ms=statement_timeout_ms)
         yield connection
     finally:
         connection.close()

@@ -11,6 +11,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
+from vaccine.catalog.values import as_text
 from vaccine.errors import RefusedError, UsageError
 from vaccine.operations.dry import NewImages
 
@@ -205,8 +206,11 @@ def _changes(images: str, names: list[str], shared: list[str], batch: int, limit
     number, place, image = map(sql.Identifier, meta)
     relation = sql.Identifier("vaccine", images)
     values: list[Any] = [
-        sql.SQL("({name}, b.{c}::text, a.{c}::text, NOT pg_catalog.record_image_eq(ROW(b.{c}), ROW(a.{c})))").format(
-            name=sql.Literal(column), c=sql.Identifier(column)
+        sql.SQL("({name}, {before}, {after}, NOT pg_catalog.record_image_eq(ROW(b.{c}), ROW(a.{c})))").format(
+            name=sql.Literal(column),
+            before=as_text(sql.Identifier("b", column)),
+            after=as_text(sql.Identifier("a", column)),
+            c=sql.Identifier(column),
         )
         for column in columns
     ]

@@ -90,13 +90,13 @@ def test_a_write_inside_a_block_is_refused_by_the_server(connection: psycopg.Con
     _issues(connection)
     reader = Reader(connection)
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction), reader.block():
-        reader.run("DELETE FROM issues")
+        reader.run("DELETE FROM public.issues")
     with (
         connection.transaction()
     ):  # a savepoint of a transaction that writes is READ ONLY too, and writing goes on after
         connection.execute("DELETE FROM issues WHERE id = 1")
         with reader.block():
-            assert reader.row("SELECT count(*) FROM issues") == (59,)
+            assert reader.row("SELECT count(*) FROM public.issues") == (59,)
         connection.execute("DELETE FROM issues WHERE id = 2")
 
 

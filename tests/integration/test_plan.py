@@ -115,7 +115,7 @@ def test_a_foreign_key_to_an_assigned_column(
     codes = {"referred-to", "cascade", "carried-on"}
     (found,) = [each for each in planned["hazards"] if each["code"] in codes]  # type: ignore[attr-defined]
     assert (found["code"], found["blocking"]) == (code, blocked)
-    assert found["text"].startswith(f"follows %s of {source}")
+    assert found["text"].startswith(f"follows %s of public.{source}")
     other = plan_of(shell, "issues.hash", *LIVE, "--assign", "hash=NULL")
     assert not codes & {each["code"] for each in other["hazards"]}  # type: ignore[attr-defined]
 

@@ -11,6 +11,7 @@ from psycopg import sql
 from vaccine.audit.counts import VALUES_COUNTED, KeyQuery, live_rows, names, not_null, relation, texts
 from vaccine.catalog.model import Table
 from vaccine.catalog.reader import Reader
+from vaccine.catalog.values import as_text, equal_keys
 
 GROUPS_SHOWN = 5
 # Values that stand for no value, in lower case and without outer blanks.
@@ -84,10 +85,11 @@ def by_value(reader: Reader, table: Table, key: KeyQuery, column: str) -> tuple[
     name = sql.Identifier(column)
     dated = table.by_name[column].category == "D"  # each retired row may have a time of its own
     query = sql.SQL(
-        "SELECT value::text, count(*), sum(n - 1)::bigint FROM (SELECT {value} AS value, count(*) AS n FROM {table}"
+        "SELECT {text}, count(*), sum(n - 1)::bigint FROM (SELECT {value} AS value, count(*) AS n FROM {table}"
         " WHERE {key_is_set} GROUP BY {value}, {key} HAVING count(*) > 1) AS repeated"
         " GROUP BY value ORDER BY 2 DESC, 1 LIMIT {limit}"
     ).format(
+        text=as_text(sql.Identifier("value")),
         value=sql.SQL("CASE WHEN {} IS NOT NULL THEN 'a time' END").format(name) if dated else name,
         table=relation(table),
         key=names(key.columns),
@@ -102,7 +104,7 @@ def created_through(
 ) -> tuple[tuple[str | None, str | None, int], ...]:
     """Who created the rows of these groups, by Directus's record: user and user agent; flows leave both empty."""
     query = sql.SQL(
-        "SELECT a.\"user\"::text, a.user_agent, count(*) FROM {activity} a WHERE a.action = 'create'"
+        "SELECT a.\"user\"::text, a.user_agent::text, count(*) FROM {activity} a WHERE a.action = 'create'"
         " AND a.collection = {table} AND a.item::text = ANY ({ids}) GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 5"
     ).format(
         activity=sql.Identifier(*activity),
@@ -115,18 +117,27 @@ def created_through(
 def _groups(
     reader: Reader, table: Table, key: KeyQuery, survivor: Sequence[str], shown: tuple[str, ...]
 ) -> tuple[SampleGroup, ...]:
-    order = sql.SQL(", ").join(map(sql.SQL, survivor)) if survivor else sql.SQL("1")
+    order = sql.SQL(", ").join(sql.SQL(f"{each}\n") for each in survivor) if survivor else sql.SQL("1")
+    spot, aliases = (table.schema, table.name), [f"vaccine_k{place}" for place in range(len(key.columns))]
     query = sql.SQL(
-        "SELECT number, size, ARRAY[{keys}]::text[], ARRAY[{ids}]::text[], ARRAY[{shown}]::text[] FROM ("
-        " SELECT live.*, worst.size AS size, worst.number AS number,"
-        " row_number() OVER (PARTITION BY worst.number ORDER BY {order}) AS place"
+        "SELECT vaccine_number, vaccine_size, ARRAY[{keys}]::text[], ARRAY[{ids}]::text[], ARRAY[{shown}]::text[]"
+        " FROM ("
+        " SELECT live.*, worst.vaccine_size, worst.vaccine_number,"
+        " row_number() OVER (PARTITION BY worst.vaccine_number ORDER BY {order}) AS vaccine_place"
         " FROM (SELECT * FROM {table} WHERE {live}) AS live"
-        " JOIN (SELECT {key}, count(*) AS size, row_number() OVER (ORDER BY count(*) DESC, {key}) AS number"
-        "         FROM {table} WHERE {live} GROUP BY {key} HAVING count(*) > 1 ORDER BY 2 DESC LIMIT {groups}) AS worst"
-        " USING ({key})) AS member WHERE place <= {rows} ORDER BY number, place"
+        " JOIN (SELECT {named}, count(*) AS vaccine_size,"
+        "              row_number() OVER (ORDER BY count(*) DESC, {key}) AS vaccine_number"
+        "         FROM {table} WHERE {live} GROUP BY {key} HAVING count(*) > 1"
+        "        ORDER BY vaccine_number LIMIT {groups}) AS worst"
+        " ON {same}) AS member WHERE vaccine_place <= {rows} ORDER BY vaccine_number, vaccine_place"
     ).format(
         keys=texts(key.columns), ids=texts(table.primary_key), shown=texts(shown), order=order, table=relation(table),
         live=live_rows(key), key=names(key.columns), groups=sql.Literal(GROUPS_SHOWN), rows=sql.Literal(ROWS_SHOWN),
+        named=sql.SQL(", ").join(
+            sql.SQL("{} AS {}").format(sql.Identifier(name), sql.Identifier(alias))
+            for name, alias in zip(key.columns, aliases, strict=True)
+        ),
+        same=equal_keys(reader.rows, spot, key.columns, "live", ("worst", aliases)),
     )  # fmt: skip
     found: dict[int, list[tuple[Any, ...]]] = {}
     for row in reader.rows(query):
@@ -156,9 +167,15 @@ def _sources(reader: Reader, table: Table, key: KeyQuery) -> tuple[tuple[str, st
     if column is None:
         return ()
     query = sql.SQL(
-        "SELECT who::text, count(*) FROM (SELECT {column} AS who, count(*) OVER (PARTITION BY {key}) AS n"
+        "SELECT {who}, count(*) FROM (SELECT {column} AS who, count(*) OVER (PARTITION BY {key}) AS n"
         " FROM {table} WHERE {live}) AS live WHERE n > 1 AND who IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 5"
-    ).format(column=sql.Identifier(column), key=names(key.columns), table=relation(table), live=live_rows(key))
+    ).format(
+        who=as_text(sql.Identifier("who")),
+        column=sql.Identifier(column),
+        key=names(key.columns),
+        table=relation(table),
+        live=live_rows(key),
+    )
     return tuple((column, who, rows) for who, rows in reader.rows(query))
 
 

@@ -11,6 +11,7 @@ import psycopg
 
 from vaccine.audit.details import details
 from vaccine.audit.finding import Finding, Priority, Writer
+from vaccine.audit.given import accepted
 from vaccine.audit.hints.statements import read_statements
 from vaccine.audit.lifecycle import Override
 from vaccine.audit.measure import Limits, Measured, Scene, measure, structure_only
@@ -79,6 +80,7 @@ def run_audit(connection: psycopg.Connection, settings: AuditSettings) -> Audit:
 
 def _audited(reader: Reader, settings: AuditSettings) -> Audit:
     catalog = chosen_tables(reflect(reader, with_frameworks=settings.with_frameworks), settings)
+    settings = replace(settings, overrides=accepted(reader, catalog, settings.overrides))
     statements = read_statements(reader, catalog)
     writers, unknowns = observe(reader, catalog, statements)
     writers = _with_source(catalog, writers, settings)
@@ -136,6 +138,7 @@ def audit_key(
     overrides = dict(settings.overrides)
     if predicate is not None:
         overrides[spot] = replace(overrides.get(spot, Override()), predicate=predicate)
+    overrides = accepted(reader, catalog, overrides)
     writers = _with_source(catalog, observe(reader, catalog, statements)[0], settings)
     limits = Limits(table_s=settings.table_s)
     scene = Scene(catalog, found, (candidate,), {spot[2]: overrides.get(spot)}, limits)

@@ -16,15 +16,13 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import tuple_row
 
+from vaccine.connect import OneStatement, pin
+
 Parameters = Sequence[Any] | Mapping[str, Any] | None
 
 # SET TRANSACTION READ ONLY holds inside a savepoint too, until it ends (manual, SQL SET TRANSACTION).
-# row_security = off makes a query fail that a policy would silently filter (manual, section 5.9).
 BEGIN = "SET TRANSACTION READ ONLY"
-LIMITS = (
-    "SELECT pg_catalog.set_config('row_security', 'off', true), pg_catalog.set_config('lock_timeout', '2s', true),"
-    " pg_catalog.set_config('jit', 'off', true), pg_catalog.set_config('statement_timeout', %s, true)"
-)
+LOCK_TIMEOUT_MS = 2000
 
 
 class Reader:
@@ -43,20 +41,21 @@ class Reader:
         """One READ ONLY transaction; `timeout_ms` bounds each statement in it, 0 does not."""
         with self.connection.transaction(force_rollback=True):
             self.run(BEGIN)
-            self.rows(LIMITS, (str(max(0, timeout_ms)),))
+            pin(self.connection, lock_timeout_ms=LOCK_TIMEOUT_MS, statement_timeout_ms=max(0, timeout_ms))
+            self.statements += 1
             yield
 
     def rows(self, query: str | sql.SQL | sql.Composed, parameters: Parameters = None) -> list[tuple[Any, ...]]:
         """All rows of one query, as tuples. Call it inside a block."""
         self.statements += 1
         text = query.encode() if isinstance(query, str) else query
-        with self.connection.cursor(row_factory=tuple_row) as cursor:
+        with OneStatement(self.connection, row_factory=tuple_row) as cursor:
             return cursor.execute(text, parameters).fetchall()
 
     def run(self, statement: str) -> None:
         """A statement that sets something for the block and returns nothing."""
         self.statements += 1
-        self.connection.execute(statement.encode())
+        OneStatement(self.connection).execute(statement.encode())
 
     def row(self, query: str | sql.SQL | sql.Composed, parameters: Parameters = None) -> tuple[Any, ...]:
         """The one row of a query that has one."""

@@ -72,7 +72,6 @@ def reflect(reader: Reader, *, with_frameworks: bool = False) -> Catalog:
 
 def _reflect(reader: Reader, *, with_frameworks: bool) -> Catalog:
     with reader.block():
-        reader.run("SET LOCAL search_path = pg_catalog")  # so that the catalog prints every other schema's name
         locked = sql.Literal([row[0] for row in reader.rows(question("locks"))]) + sql.SQL("::oid[]")
         version, number, database, recovery, extensions, reset, statements = reader.row(question("server"))
         table_rows = reader.rows(question("tables"))

@@ -21,7 +21,7 @@ from vaccine.plan.hazards import Session, Situation, hazards
 from vaccine.plan.model import Vaccination
 from vaccine.plan.naming import index_name
 from vaccine.plan.order import random_order, stamped_order
-from vaccine.plan.request import Choices, refuse_bad_sql, refuse_unknown_columns
+from vaccine.plan.request import Choices, accepted_assignment, accepted_sql, refuse_unknown_columns
 from vaccine.plan.target import Target, name_taken, read_target, refuse_unreadable
 
 UNBOUNDED = {"text", "character varying", "bytea", "jsonb"}
@@ -88,7 +88,8 @@ def _chosen(
     survivor = choices.survivor or (lifecycle.survivor if lifecycle else ()) or ()
     refuse_unknown_columns(target, [*finding.columns, *(name for name, _ in assign)])
     survivor = _total_order(connection, target, survivor)
-    refuse_bad_sql(connection, target, where, survivor)
+    where, survivor = accepted_sql(connection, target, where, survivor)
+    assign = accepted_assignment(connection, target, assign)
     keep = choices.keep
     if any(len(key) != len(target.primary_key) for key in keep):
         raise UsageError("--keep does not fit the primary key", fix=f"give a value for {', '.join(target.primary_key)}")

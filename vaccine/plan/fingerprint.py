@@ -8,6 +8,7 @@ from vaccine.errors import DriftError, RefusedError
 from vaccine.operations.dry import TEXT_FORM
 from vaccine.plan.groups import Counted, Selection, any_live, count_groups, other_rows
 from vaccine.plan.model import Fingerprint, Plan, Vaccination
+from vaccine.plan.request import accepted_assignment, accepted_sql
 from vaccine.plan.target import Target, read_target
 
 
@@ -73,6 +74,8 @@ def _changes(connection: psycopg.Connection, planned: Vaccination) -> list[str]:
     target = read_target(connection, planned.schema, planned.table)
     if target.shape() != planned.fingerprint.shape:
         return [f"columns, indexes or triggers of {name} changed"]
+    accepted_sql(connection, target, planned.where, planned.survivor)
+    accepted_assignment(connection, target, planned.assign)
     if not planned.primary_key:
         return []
     selection, seen = selection_of(planned), planned.fingerprint

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import psycopg
 from psycopg import sql
 
 from vaccine.audit.finding import Assignment, Expression, Scalar
+from vaccine.catalog.values import as_text, equal_keys
 from vaccine.operations.dry import (
     FEW,
     Approved,
@@ -24,8 +24,8 @@ from vaccine.operations.dry import (
     text_array,
 )
 from vaccine.plan.model import DuplicateGroup, Member
+from vaccine.predicates import direction
 
-DIRECTION = re.compile(r"\s+(?:ASC|DESC)?(?:\s*NULLS\s+(?:FIRST|LAST))?\s*$", re.IGNORECASE)
 MEMBERS_SHOWN = 10
 
 
@@ -146,15 +146,16 @@ def read_groups(
         " FROM ({ranked}) AS ranked"
         " JOIN (SELECT {key}, row_number() OVER (ORDER BY count(*) DESC, {key}) AS number"
         "         FROM {table} WHERE {live} GROUP BY {key} HAVING count(*) > 1"
-        "        ORDER BY number LIMIT {limit}) AS chosen USING ({key})"
+        "        ORDER BY number LIMIT {limit}) AS chosen ON {same}"
         " WHERE place <= {members} ORDER BY chosen.number, place"
     ).format(
-        keys=_texts(of.columns),
+        keys=_texts(of.columns, "chosen"),
+        same=_same(connection, of, "ranked", "chosen"),
         primary_key=_texts(of.primary_key, "ranked"),
         key=_names(of.columns),
         table=sql.Identifier(of.schema, of.table),
         live=of.live,
-        ranked=_ranked(of, columns),
+        ranked=_ranked(connection, of, columns),
         limit=limit,
         members=MEMBERS_SHOWN,
     )
@@ -195,7 +196,7 @@ def stays_live(connection: psycopg.Connection, of: Selection, assign: Assignment
 
 def without_direction(expression: str) -> str:
     """The expression of an ORDER BY item, its ASC, DESC and NULLS left out."""
-    return DIRECTION.sub("", f"{expression} ").strip()
+    return direction(expression)[0]
 
 
 def _types(connection: psycopg.Connection, of: Selection, names: list[str]) -> list[tuple[str, str]]:
@@ -207,13 +208,17 @@ def _types(connection: psycopg.Connection, of: Selection, names: list[str]) -> l
     return [(name, kind) for name, kind in connection.execute(statement, (table, names))]
 
 
-def _ranked(of: Selection, image: tuple[str, ...] = ()) -> sql.Composed:
+def _same(connection: psycopg.Connection, of: Selection, left: str, right: str) -> sql.Composable:
+    return equal_keys(connection.execute, (of.schema, of.table), of.columns, left, (right, of.columns))
+
+
+def _ranked(connection: psycopg.Connection, of: Selection, image: tuple[str, ...] = ()) -> sql.Composed:
     """Each row of a duplicate group with its place in it: 1 is the survivor."""
     return sql.SQL(
         "SELECT {key}, {primary_key}, row_number() OVER (PARTITION BY {key} ORDER BY {kept}{survivor}) AS place,"
         " ARRAY[{ordering}]::text[] AS ordering, ARRAY[{image}]::text[] AS image"
-        " FROM (SELECT * FROM {table} WHERE {live}) AS live"
-        " JOIN (SELECT {key} FROM {table} WHERE {live} GROUP BY {key} HAVING count(*) > 1) AS repeated USING ({key})"
+        " FROM (SELECT * FROM {table} WHERE {live}) AS live WHERE EXISTS (SELECT FROM"
+        " (SELECT {key} FROM {table} WHERE {live} GROUP BY {key} HAVING count(*) > 1) AS repeated WHERE {same})"
     ).format(
         key=_names(of.columns),
         primary_key=sql.SQL(", ").join(
@@ -222,8 +227,9 @@ def _ranked(of: Selection, image: tuple[str, ...] = ()) -> sql.Composed:
         if _others(of)
         else sql.SQL("NULL"),
         kept=_kept(of),
-        survivor=sql.SQL(", ").join(map(sql.SQL, of.survivor)),
-        ordering=sql.SQL(", ").join(sql.SQL(f"({without_direction(each)})::text") for each in of.survivor),
+        survivor=sql.SQL(", ").join(sql.SQL(f"{each}\n") for each in of.survivor),
+        ordering=sql.SQL(", ").join(as_text(sql.SQL(f"({without_direction(each)}\n)")) for each in of.survivor),
+        same=_same(connection, of, "live", "repeated"),
         image=_texts(image),
         table=sql.Identifier(of.schema, of.table),
         live=of.live,
@@ -247,11 +253,11 @@ def _names(columns: tuple[str, ...]) -> sql.Composable:
 
 def _texts(columns: tuple[str, ...], alias: str | None = None) -> sql.Composable:
     qualified = (sql.Identifier(alias, name) if alias else sql.Identifier(name) for name in columns)
-    return sql.SQL(", ").join(sql.SQL("{}::text").format(each) for each in qualified)
+    return sql.SQL(", ").join(map(as_text, qualified))
 
 
 def _value(of: Scalar | Expression) -> sql.Composable:
-    return sql.SQL(of.sql) if isinstance(of, Expression) else sql.Literal(of)
+    return sql.SQL(f"{of.sql}\n") if isinstance(of, Expression) else sql.Literal(of)
 
 
 def _group(

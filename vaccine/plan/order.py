@@ -15,6 +15,7 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from vaccine.catalog.sql import query
+from vaccine.catalog.values import as_text
 from vaccine.plan.groups import Selection, without_direction
 from vaccine.plan.target import Target
 
@@ -65,8 +66,8 @@ def random_order(connection: psycopg.Connection, target: Target, of: Selection) 
     if not named or len(named) != len(of.survivor):
         return ()
     looks = sql.SQL(" AND ").join(
-        sql.SQL("sample.{c}::text ~* {random} AND sample.{c}::text !~* {time}").format(
-            c=sql.Identifier(name), random=sql.Literal(RANDOM), time=sql.Literal(IN_TIME)
+        sql.SQL("{c} ~* {random} AND {c} !~* {time}").format(
+            c=as_text(sql.Identifier("sample", name)), random=sql.Literal(RANDOM), time=sql.Literal(IN_TIME)
         )
         for name in named
     )

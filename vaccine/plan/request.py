@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psycopg
-from psycopg import sql
 
 from vaccine.audit.finding import Assignment, Expression, Scalar
+from vaccine.catalog.expression import order_text, predicate_text, value_text
 from vaccine.catalog.keyname import KEY_FORM, KeyName
-from vaccine.errors import PredicateError, UnknownKeyError, UsageError
+from vaccine.errors import UnknownKeyError, UsageError
 from vaccine.plan.target import Target
 
 
@@ -51,7 +51,9 @@ def locate(connection: psycopg.Connection, key: KeyName) -> str:
     if key.schema is not None:
         return key.schema
     rows = connection.execute(
-        "SELECT n.nspname::text, pg_catalog.array_position(pg_catalog.current_schemas(false), n.nspname) AS place"
+        "SELECT n.nspname::text, pg_catalog.array_position("
+        "coalesce(nullif(pg_catalog.current_setting('vaccine.schemas', true), ''),"
+        " pg_catalog.current_schemas(false)::text)::name[], n.nspname) AS place"
         " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
         " WHERE c.relname = %s AND c.relkind IN ('r', 'p') AND n.nspname <> 'information_schema'"
         " AND n.nspname NOT LIKE 'pg\\_%%' ORDER BY place NULLS LAST, n.nspname",
@@ -94,22 +96,30 @@ def refuse_bad_sql(connection: psycopg.Connection, target: Target, where: str | 
     Raises:
         PredicateError: with PostgreSQL's own words.
     """
-    table = sql.Identifier(target.schema, target.table)
-    order = ", ".join(survivor)
-    for what, text, template in (
-        ("predicate", where, "EXPLAIN SELECT 1 FROM {} WHERE ({})"),
-        ("survivor order", order or None, "EXPLAIN SELECT 1 FROM {} ORDER BY {}"),
-    ):
-        if text is None:
-            continue
-        statement = sql.SQL(template).format(table, sql.SQL(f"{text}\n"))
-        try:
-            with connection.transaction():
-                # binary asks for the extended protocol, which refuses a second statement after a semicolon
-                connection.execute(statement, binary=True)
-        except psycopg.Error as error:
-            raise PredicateError(
-                f"the {what} cannot be used: {text}",
-                why=(error.diag.message_primary or str(error)).strip(),
-                fix=f"write it in SQL over the columns of {target.schema}.{target.table}, quoted where needed",
-            ) from None
+    accepted_sql(connection, target, where, survivor)
+
+
+def accepted_sql(
+    connection: psycopg.Connection, target: Target, where: str | None, survivor: Sequence[str]
+) -> tuple[str | None, tuple[str, ...]]:
+    """The predicate and the survivor order as they may enter statements (see `catalog.expression`).
+
+    Raises:
+        PredicateError: with PostgreSQL's own words.
+    """
+    table = (target.schema, target.table)
+    live = None if where is None else predicate_text(connection, table, where)
+    return live, tuple(order_text(connection, table, each) for each in survivor)
+
+
+def accepted_assignment(connection: psycopg.Connection, target: Target, assign: Assignment) -> Assignment:
+    """The assignment with its expressions as they may enter statements.
+
+    Raises:
+        PredicateError: with PostgreSQL's own words.
+    """
+    table = (target.schema, target.table)
+    return tuple(
+        (name, Expression(value_text(connection, table, value.sql)) if isinstance(value, Expression) else value)
+        for name, value in assign
+    )

@@ -7,6 +7,17 @@ Casts to the text types are dropped everywhere, other casts only from literals.
 
 from vaccine.predicates.condition import Condition, Predicate, implies, literal, quote, render
 from vaccine.predicates.parser import parse
-from vaccine.predicates.tokens import columns_in
+from vaccine.predicates.tokens import columns_in, direction, plain_text
 
-__all__ = ["Condition", "Predicate", "columns_in", "implies", "literal", "parse", "quote", "render"]
+__all__ = [
+    "Condition",
+    "Predicate",
+    "columns_in",
+    "direction",
+    "implies",
+    "literal",
+    "parse",
+    "plain_text",
+    "quote",
+    "render",
+]

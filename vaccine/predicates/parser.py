@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 
 from vaccine.predicates.condition import Condition, Predicate, quote
-from vaccine.predicates.tokens import Token, after_type, tokenize, unquote
+from vaccine.predicates.tokens import MOST, Token, after_type, plain_text, tokenize, unquote
 
 _TEXT_TYPES = {"text", "character varying", "varchar", "bpchar", "character", "citext", "name"}
 _WORDS = {"varying", "precision", "with", "without", "time", "zone"}
+DEEPEST = 50  # what is nested deeper, or cast more often, is not understood
 
 
 @lru_cache(maxsize=4096)
@@ -18,12 +21,14 @@ def parse(text: str | None) -> Predicate:
     if text is None or not text.strip():
         return ()
     try:
+        if len(text) > MOST:
+            raise _UnknownForm
         parser = _Parser(tokenize(text))
         node = parser.disjunction()
         if parser.kind():
             raise _UnknownForm
     except _UnknownForm:
-        return (Condition("sql", text=" ".join(text.split())),)
+        return (Condition("sql", text=text.strip() if len(text) > MOST else plain_text(text)),)
     return tuple(dict.fromkeys(_conditions(node)))
 
 
@@ -87,6 +92,7 @@ class _Parser:
     def __init__(self, tokens: list[Token]) -> None:
         self.tokens = tokens
         self.position = 0
+        self.depth = 0
 
     def kind(self) -> str:
         return self.tokens[self.position][0] if self.position < len(self.tokens) else ""
@@ -106,10 +112,19 @@ class _Parser:
         if not self.word(mark):
             raise _UnknownForm
 
+    @contextmanager
+    def _deeper(self) -> Iterator[None]:
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise _UnknownForm
+        yield
+        self.depth -= 1
+
     def disjunction(self) -> _Node:
-        parts = [self.conjunction()]
-        while self.word("or"):
-            parts.append(self.conjunction())
+        with self._deeper():
+            parts = [self.conjunction()]
+            while self.word("or"):
+                parts.append(self.conjunction())
         return parts[0] if len(parts) == 1 else _Node("or", parts=tuple(parts))
 
     def conjunction(self) -> _Node:
@@ -121,7 +136,8 @@ class _Parser:
     def negation(self) -> _Node:
         if not self.word("not"):
             return self.comparison()
-        inner = self.negation()
+        with self._deeper():
+            inner = self.negation()
         if inner.kind == "column":
             return _Node("condition", condition=Condition("false", inner.text))
         condition = inner.condition
@@ -178,7 +194,11 @@ class _Parser:
 
     def operand(self) -> _Node:
         node = self.primary()
+        casts = 0
         while self.kind() == "cast":
+            casts += 1
+            if casts > DEEPEST:
+                raise _UnknownForm
             start = self.position + 1
             self.position, kind = after_type(self.tokens, start)
             if node.kind != "column" and ("mark", "(") in self.tokens[start : self.position]:

@@ -4,38 +4,128 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from dataclasses import dataclass
 from functools import lru_cache
 
 Token = tuple[str, str]  # kind (string, name, number, cast, operator, mark) and text
 
+MOST = 20_000  # characters that are read; a longer expression is not understood
+# Each alternative gives nothing back (possessive): the time is linear in the text.
 _TOKEN = re.compile(
-    r"""\s*(?:
-      (?P<string>[Ee]'(?:[^'\\]|''|\\.)*'|'(?:[^']|'')*')
-    | (?P<name>"(?:[^"]|"")+"|[^\W\d][\w$]*)
-    | (?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)
+    r"""
+      (?P<string>[Ee]'(?:[^'\\]++|''|\\.)*+'|'(?:[^']++|'')*+')
+    | (?P<dollar>\$(?:[^\W\d]\w*+)?+\$)
+    | (?P<name>"(?:[^"]++|"")++"|[^\W\d][\w$]*+)
+    | (?P<number>\d++(?:\.\d++)?(?:[eE][+-]?\d++)?)
     | (?P<cast>::)
-    | (?P<operator><>|!=|<=|>=|[-+*/<>=~!@\#%^&|?]+)
+    | (?P<operator>(?:(?!--|/\*)[-+*/<>=~!@\#%^&|?`])++)
     | (?P<mark>[()\[\],.:;])
-    )""",
-    re.VERBOSE,
+    """,
+    re.VERBOSE | re.DOTALL,
 )
+_BLANK = re.compile(r"\s++")
+_IN_COMMENT = re.compile(r"/\*|\*/")
+_NO_END = ("/*", "$$")  # marks of what begins and has no end
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPES = {"\\": "\\", "'": "'", "n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 TYPE_WORDS = {"varying", "precision", "with", "without", "time", "zone"}
 
 
-def tokenize(text: str) -> list[Token]:
-    """The tokens of an expression; a character that fits nothing is a mark of its own."""
-    found, position, end = [], 0, len(text.rstrip())
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One token with its place in the text. `kind` as in Token, or "comment"."""
+
+    kind: str
+    text: str
+    start: int
+    end: int
+
+
+def pieces(text: str) -> list[Piece]:
+    """The tokens of an expression and its comments; a character that fits nothing is a mark of its own.
+
+    What begins and has no end is looked for once: PostgreSQL refuses such a text, so its rest may be read as it comes.
+    """
+    found: list[Piece] = []
+    position, end, whole = 0, len(text), True
     while position < end:
-        match = _TOKEN.match(text, position)
-        if match is None or match.lastgroup is None:
-            found.append(("mark", text[position]))
-            position += 1
+        blank = _BLANK.match(text, position)
+        if blank:
+            position = blank.end()
             continue
-        found.append((match.lastgroup, _plain(match.group(match.lastgroup))))
-        position = match.end()
+        piece = _piece(text, position, whole=whole)
+        whole = whole and piece.text not in _NO_END
+        found.append(piece)
+        position = piece.end
     return found
+
+
+def _piece(text: str, start: int, *, whole: bool) -> Piece:
+    if text.startswith("--", start):
+        stop = text.find("\n", start)
+        return Piece("comment", "", start, len(text) if stop < 0 else stop)
+    if text.startswith("/*", start):
+        stop = _comment_end(text, start) if whole else 0
+        return Piece("comment", "", start, stop) if stop else Piece("mark", "/*", start, start + 2)
+    match = _TOKEN.match(text, start)
+    if match is None or match.lastgroup is None:
+        return Piece("mark", text[start], start, start + 1)
+    kind, tag = match.lastgroup, match.group()
+    if kind != "dollar":
+        return Piece(kind, tag, start, match.end())
+    stop = text.find(tag, match.end()) if whole else -1
+    if stop < 0:
+        return Piece("mark", "$$", start, match.end())
+    body = text[match.end() : stop].replace("'", "''")
+    return Piece("string", f"'{body}'", start, stop + len(tag))
+
+
+def _comment_end(text: str, start: int) -> int:
+    """Behind a block comment, 0 where it has no end; they nest (manual, section 4.1.5)."""
+    depth = 0
+    for mark in _IN_COMMENT.finditer(text, start):
+        depth += 1 if mark.group() == "/*" else -1
+        if depth == 0:
+            return mark.end()
+    return 0
+
+
+def plain_text(text: str) -> str:
+    """An expression without its comments, in one line: no end of a line matters in it any more.
+
+    One exception: literals that a line's end joins (manual, section 4.1.2.1) keep it.
+    """
+    parts: list[str] = []
+    before: Piece | None = None
+    for piece in pieces(text):
+        if piece.kind == "comment":
+            continue
+        if before is not None and piece.start > before.end:
+            joined = before.kind == piece.kind == "string" and "\n" in text[before.end : piece.start]
+            parts.append("\n" if joined else " ")
+        parts.append(text[piece.start : piece.end])
+        before = piece
+    return "".join(parts)
+
+
+def direction(item: str) -> tuple[str, str]:
+    """An item of an ORDER BY in two: its expression, and its ASC, DESC and NULLS FIRST or LAST."""
+    known = pieces(item)
+    words = [piece.text.lower() if piece.kind == "name" else "" for piece in known]
+    count = len(words)
+    if count > 2 and words[-2] == "nulls" and words[-1] in {"first", "last"}:
+        count -= 2
+    if count > 1 and words[count - 1] in {"asc", "desc"}:
+        count -= 1
+    if count == len(words):
+        return item.strip(), ""
+    cut = known[count].start
+    return item[:cut].strip(), item[cut:].strip()
+
+
+def tokenize(text: str) -> list[Token]:
+    """The tokens of an expression, comments left out; a character that fits nothing is a mark of its own."""
+    return [(piece.kind, _plain(piece.text)) for piece in pieces(text) if piece.kind != "comment"]
 
 
 def _plain(token: str) -> str:
@@ -76,8 +166,8 @@ def after_type(tokens: list[Token], position: int) -> tuple[int, str]:
 
 
 def columns_in(text: str, known: Collection[str]) -> tuple[str, ...]:
-    """The columns among `known` that an expression reads, in its order."""
-    return tuple(name for name in _names_in(text) if name in known)
+    """The columns among `known` that an expression reads, in its order; all of them where it is too long to be read."""
+    return tuple(known) if len(text) > MOST else tuple(name for name in _names_in(text) if name in known)
 
 
 @lru_cache(maxsize=4096)
