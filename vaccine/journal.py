@@ -12,10 +12,9 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from vaccine.catalog.values import as_text
+from vaccine.connect import pin
 from vaccine.errors import RefusedError, UsageError
 from vaccine.operations.dry import NewImages
-
-RECORDED = "SELECT pg_catalog.to_regclass('vaccine.vaccination') IS NOT NULL"
 
 UPGRADES = """
 SELECT version_table, revision, plan, schema_name AS schema, table_name AS table, key_columns AS columns, predicate,
@@ -24,7 +23,20 @@ SELECT version_table, revision, plan, schema_name AS schema, table_name AS table
  ORDER BY started_at, revision, plan
 """
 
-PRESENT = "SELECT pg_catalog.to_regclass('vaccine.journal') IS NOT NULL"
+# Who made the schema may be a stranger: a view runs what he wrote, a type's cast too, and a trigger when rows go.
+PRESENT = """
+SELECT c.relname::text,
+       c.relkind = 'r' AND NOT c.relhasrules AND NOT c.relrowsecurity
+       AND (c.relname LIKE 'images\\_%' OR NOT EXISTS (
+                SELECT FROM pg_catalog.pg_attribute a
+                 WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384))
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal) AS plain,
+       pg_catalog.pg_get_userbyid(c.relowner)::text AS owner
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE n.nspname = 'vaccine' AND (c.relname IN ('journal', 'image_tables', 'vaccination') OR c.relname LIKE 'images\\_%')
+   AND c.relkind NOT IN ('i', 'I', 'S', 'c')
+"""
 
 BATCHES = """
 SELECT batch, revision, plan, schema_name AS schema, table_name AS table, key_columns AS columns, predicate,
@@ -130,8 +142,7 @@ class Prunable:
 
 def batches(connection: psycopg.Connection) -> Iterator[JournalledBatch]:
     """All batches, oldest first; none where there is no journal."""
-    row = connection.execute(PRESENT).fetchone()
-    if row is None or not row[0]:
+    if not _present(connection):
         return
     with connection.cursor(row_factory=class_row(JournalledBatch)) as cursor:
         yield from cursor.execute(BATCHES)
@@ -139,8 +150,7 @@ def batches(connection: psycopg.Connection) -> Iterator[JournalledBatch]:
 
 def upgrades(connection: psycopg.Connection) -> list[RecordedUpgrade]:
     """All upgrades, oldest first, also those that resolved no row; none where there is no record."""
-    row = connection.execute(RECORDED).fetchone()
-    if row is None or not row[0]:
+    if not _present(connection, "vaccination"):
         return []
     with connection.cursor(row_factory=class_row(RecordedUpgrade)) as cursor:
         return cursor.execute(UPGRADES).fetchall()
@@ -153,8 +163,7 @@ def changes(connection: psycopg.Connection, batch: int, limit: int) -> Iterator[
         UsageError: there is no such batch.
         RefusedError: its images were pruned.
     """
-    row = connection.execute(PRESENT).fetchone()
-    found = connection.execute(BATCH, (batch,)).fetchone() if row and row[0] else None
+    found = connection.execute(BATCH, (batch,)).fetchone() if _present(connection) else None
     if found is None:
         raise UsageError(f"the journal has no batch {batch}", fix="`vaccine journal` lists them")
     images, held, shared = found
@@ -167,8 +176,7 @@ def changes(connection: psycopg.Connection, batch: int, limit: int) -> Iterator[
 
 def prunable(connection: psycopg.Connection, plan: str | None, days: int) -> Prunable:
     """The batches older than `days` whose images may go: of one plan; or, without one, all that are fully restored."""
-    row = connection.execute(PRESENT).fetchone()
-    if row is None or not row[0]:
+    if not _present(connection):
         return Prunable([], [], 0)
     rows = connection.execute(PRUNABLE, {"plan": plan, "days": days}).fetchall()
     losing = sum(outcome != "restored" for _, _, outcome in rows)
@@ -178,13 +186,30 @@ def prunable(connection: psycopg.Connection, plan: str | None, days: int) -> Pru
 def prune(connection: psycopg.Connection, chosen: Prunable) -> None:
     """Remove the images of these batches; image tables that are empty then are dropped. One transaction."""
     with connection.transaction():
-        connection.execute("SET LOCAL lock_timeout = '5s'")
+        pin(connection, statement_timeout_ms=0)
         connection.execute(
             "UPDATE vaccine.journal SET outcome = 'pruned' WHERE batch = ANY (%s) AND outcome <> 'restored'",
             (chosen.batches,),
         )
         for images in chosen.images:
             _prune_images(connection, images, chosen.batches)
+
+
+def _present(connection: psycopg.Connection, table: str = "journal") -> bool:
+    """Whether there is a journal, or another table of the schema.
+
+    Raises:
+        RefusedError: something else has its name.
+    """
+    found = connection.execute(PRESENT).fetchall()
+    for name, plain, owner in found:
+        if not plain:
+            raise RefusedError(
+                f"vaccine.{name} is not the table that Vaccine made; it was not read",
+                why=f"it belongs to {owner}, and it is no plain table: reading it may run what {owner} wrote",
+                fix="see who made it (psql: \\d+ vaccine.*), and drop the schema vaccine if it is not yours",
+            )
+    return any(name == table for name, _, _ in found)
 
 
 def _prune_images(connection: psycopg.Connection, images: str, batches: list[int]) -> None:

@@ -247,13 +247,18 @@ def _constraints(rows: list[Row], parts: _Parts, relations: dict[int, tuple[str,
 
 
 def _directus_tables(table_rows: list[Row], parts: _Parts) -> dict[str, tuple[str, str]]:
-    """The tables of Directus that the role may read and that have the columns we ask for."""
-    found = {}
+    """The tables of Directus that the role may read and that have the columns we ask for, all of one schema.
+
+    Of PostgreSQL's own types: a cast of another type runs what its owner wrote.
+    """
+    found: dict[str, dict[str, tuple[str, str]]] = defaultdict(dict)
     for row in table_rows:
         wanted = _DIRECTUS.get(row[2])
-        if wanted and row[10] and not row[9] and wanted <= {column.name for column in parts.columns.get(row[0], ())}:
-            found[row[2]] = (row[1], row[2])
-    return found
+        own = {column.name for column in parts.columns.get(row[0], ()) if "." not in column.type}
+        if wanted and row[10] and not row[9] and wanted <= own:
+            found[row[1]][row[2]] = (row[1], row[2])
+    schemas = sorted(found, key=lambda schema: (-len(found[schema]), schema != "public", schema))
+    return found[schemas[0]] if schemas else {}
 
 
 def _directus(

@@ -88,16 +88,16 @@ def show(context: click.Context, batch: int, limit: int, url: str | None, form: 
 @click.pass_context
 def prune_command(context: click.Context, plan: str | None, days: int, url: str | None, *, yes: bool) -> None:
     """Remove old images of rows. The journal keeps its counts and primary keys."""
-    with connect(resolve_url(url or context.obj["url"])) as connection:
+    dsn = resolve_url(url or context.obj["url"])
+    with read_only(dsn) as connection:
         chosen = prunable(connection, plan, days)
-        if not chosen.batches:
-            say(
-                "nothing to prune: no batch is restored in full" if plan is None else f"nothing to prune of plan {plan}"
-            )
-            return
-        warning = f"; {chosen.losing_undo} of them can NOT be restored afterwards" if chosen.losing_undo else ""
-        if not yes:
-            click.confirm(f"remove the images of {len(chosen.batches)} batches{warning}?", abort=True, err=True)
+    if not chosen.batches:
+        say("nothing to prune: no batch is restored in full" if plan is None else f"nothing to prune of plan {plan}")
+        return
+    warning = f"; {chosen.losing_undo} of them can NOT be restored afterwards" if chosen.losing_undo else ""
+    if not yes:
+        click.confirm(f"remove the images of {len(chosen.batches)} batches{warning}?", abort=True, err=True)
+    with connect(dsn) as connection:
         prune(connection, chosen)
     say(f"removed the images of {len(chosen.batches)} batches{warning}")
 
