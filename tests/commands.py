@@ -33,11 +33,15 @@ class Shell:
             check=False,
             timeout=120,
         )
-        assert status in {None, done.returncode}, f"{program} {arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert status in {None, done.returncode}, (
+            f"{program} {arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        )
         assert "Traceback" not in done.stderr
         return done
 
-    def vaccine(self, *arguments: str, status: int | None = 0, url: str | None = None) -> subprocess.CompletedProcess[str]:
+    def vaccine(
+        self, *arguments: str, status: int | None = 0, url: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """`vaccine …`."""
         return self.run("vaccine", *arguments, status=status, url=url)
 

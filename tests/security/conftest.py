@@ -70,9 +70,13 @@ def trapped(server: Server, tmp_path: Path) -> Iterator[Trapped]:
 def _hand_over(admin: psycopg.Connection, database: str, roles: dict[str, str]) -> None:
     """Code and types become mallory's, tables the owner's; the path of the whole database leads into the traps."""
     names = {role: sql.Identifier(user) for role, user in roles.items()}
-    admin.execute(sql.SQL("ALTER DATABASE {} SET search_path = evil, pg_catalog, public").format(sql.Identifier(database)))
+    admin.execute(
+        sql.SQL("ALTER DATABASE {} SET search_path = evil, pg_catalog, public").format(sql.Identifier(database))
+    )
     admin.execute(sql.SQL("ALTER DATABASE {} SET track_functions = 'all'").format(sql.Identifier(database)))
-    admin.execute(sql.SQL("GRANT USAGE ON SCHEMA evil, vaccine TO PUBLIC; ALTER SCHEMA evil OWNER TO {}").format(names["mallory"]))
+    admin.execute(
+        sql.SQL("GRANT USAGE ON SCHEMA evil, vaccine TO PUBLIC; ALTER SCHEMA evil OWNER TO {}").format(names["mallory"])
+    )
     admin.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA public, vaccine TO {}").format(names["auditor"]))
     admin.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA vaccine TO {}").format(names["owner"]))
     owned = admin.execute(
@@ -89,5 +93,11 @@ def _hand_over(admin: psycopg.Connection, database: str, roles: dict[str, str]) 
         admin.execute(sql.SQL("ALTER FUNCTION {} OWNER TO {}").format(sql.SQL(each), names["mallory"]))
     for kind, each in (("TYPE", "mood"), ("TYPE", "options"), ("DOMAIN", "state")):
         admin.execute(sql.SQL("ALTER {} evil.{} OWNER TO {}").format(sql.SQL(kind), sql.SQL(each), names["mallory"]))
-    for each in ("evil.> (bigint, integer)", "evil.= (name, text)", "evil.= (text, text)", "public.= (varchar, varchar)", "public.<> (varchar, varchar)"):
+    for each in (
+        "evil.> (bigint, integer)",
+        "evil.= (name, text)",
+        "evil.= (text, text)",
+        "public.= (varchar, varchar)",
+        "public.<> (varchar, varchar)",
+    ):
         admin.execute(sql.SQL("ALTER OPERATOR {} OWNER TO {}").format(sql.SQL(each), names["mallory"]))

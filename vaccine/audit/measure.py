@@ -28,6 +28,7 @@ from vaccine.audit.lifecycle import (
 )
 from vaccine.candidates import CandidateKey
 from vaccine.candidates.lifecycle import lifecycle_columns
+from vaccine.catalog.foreign import called_by
 from vaccine.catalog.model import Catalog, Table
 from vaccine.catalog.reader import Reader
 from vaccine.errors import PredicateError
@@ -74,6 +75,7 @@ class Measured:
     details: Details | None = None
     unknowns: tuple[str, ...] = ()
     rows_estimate: float | None = None
+    foreign: str = ""  # code of another role that the inferred predicate would run: it is not run
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,19 @@ def measure(reader: Reader, scene: Scene) -> list[Measured]:
     except psycopg.Error as error:
         _refuse_bad_override(scene, error)
         return [replace(each, unknowns=(_why(scene.table, error),)) for each in known]
-    return [_described(reader, scene, key, each) for key, each in zip(scene.keys, counted, strict=True)]
+    return [
+        _not_run(each) if each.foreign else _described(reader, scene, key, each)
+        for key, each in zip(scene.keys, counted, strict=True)
+    ]
+
+
+def _not_run(known: Measured) -> Measured:
+    owner = known.foreign.rpartition(" of ")[2]
+    why = (
+        f"live rows and duplicates: the predicate {known.lifecycle.predicate} would run {known.foreign} with this"
+        f" role's rights; audit as {owner}, or say with --where which rows are live"
+    )
+    return replace(known, live=None, unknowns=(why,))
 
 
 def _count(reader: Reader, scene: Scene, known: list[Measured]) -> list[Measured]:
@@ -126,7 +140,7 @@ def _count(reader: Reader, scene: Scene, known: list[Measured]) -> list[Measured
     if rows is not None and rows > scene.limits.huge_rows:
         known = _sampled(reader, scene, known, rows)
     large = rows is not None and rows > scene.limits.large_rows
-    first = [each if _skipped(each, large=large) else None for each in known]
+    first = [each if each.foreign or _skipped(each, large=large) else None for each in known]
     chosen = [number for number, each in enumerate(first) if each is None]
     only_live = {number for number in chosen if large and known[number].lifecycle.predicate is not None}
     queries = [
@@ -153,9 +167,18 @@ def _count_live(reader: Reader, scene: Scene, known: list[Measured]) -> list[Mea
             seen = _known(scene, key, values, history=each.every.groups > 0)
             kept = each.coverage if seen.predicate == each.predicate else seen.coverage
             known[number] = replace(
-                each, coverage=kept, lifecycle=seen.lifecycle, predicate=seen.predicate, siblings=seen.siblings
+                each,
+                coverage=kept,
+                lifecycle=seen.lifecycle,
+                predicate=seen.predicate,
+                siblings=seen.siblings,
+                foreign=seen.foreign,
             )
-    pending = [n for n, each in enumerate(known) if each.every is not None and each.lifecycle.predicate is not None]
+    pending = [
+        n
+        for n, each in enumerate(known)
+        if each.every is not None and each.lifecycle.predicate is not None and not each.foreign
+    ]
     queries = [KeyQuery(scene.keys[number].columns, known[number].lifecycle.predicate) for number in pending]
     if not pending:
         return _all_live(known)
@@ -180,12 +203,18 @@ def _told_by_rows(scene: Scene, number: int, known: Measured, values: Values) ->
 
 def _all_live(known: list[Measured]) -> list[Measured]:
     """Where no predicate tells them apart, every row is live."""
-    return [replace(each, live=_whole(each.every)) if each.every and not each.live else each for each in known]
+    return [
+        replace(each, live=_whole(each.every)) if each.every and not each.live and not each.foreign else each
+        for each in known
+    ]
 
 
 def _sampled(reader: Reader, scene: Scene, known: list[Measured], rows: float) -> list[Measured]:
     """A first look at a huge table: keys that repeat in most sampled rows need no full count."""
-    queries = [KeyQuery(key.columns, each.lifecycle.predicate) for key, each in zip(scene.keys, known, strict=True)]
+    queries = [
+        KeyQuery(key.columns, None if each.foreign else each.lifecycle.predicate)
+        for key, each in zip(scene.keys, known, strict=True)
+    ]
     with reader.block(scene.limits.timeout_ms()):
         percent = min(100.0, 100.0 * scene.limits.sample_rows / rows)
         counts = count_keys(reader, scene.table, queries, percent)
@@ -279,6 +308,7 @@ def _known(
         predicate=whole_predicate(table, key.columns, found.predicate),
         siblings=tuple(f"{other.schema}.{other.name} ({index.name})" for other, index in beside[:SIBLINGS_NAMED]),
         rows_estimate=catalog.rows_estimate(table),
+        foreign="" if override and override.predicate is not None else called_by(found.predicate, catalog.foreign),
     )
 
 
@@ -286,7 +316,14 @@ def _ask_coverage(reader: Reader, scene: Scene, key: CandidateKey, known: Measur
     """Where the text of two predicates cannot tell, PostgreSQL's planner may."""
     if not _undecided(known) or known.predicate is None:
         return known
-    indexes = [index for index in scene.table.indexes if index.name in known.coverage.undecided]
+    foreign = scene.catalog.foreign
+    if known.foreign or any(called_by(check.expression, foreign) for check in scene.table.checks):
+        return known  # the planner folds what a proof reads: it would be run
+    indexes = [
+        index
+        for index in scene.table.indexes
+        if index.name in known.coverage.undecided and not called_by(index.predicate, foreign)
+    ]
     with reader.block(scene.limits.timeout_ms()):
         proven = {
             index.name

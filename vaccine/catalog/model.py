@@ -7,6 +7,7 @@ estimates unless they say otherwise.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -127,6 +128,7 @@ class Catalog:
     flows: tuple[Flow, ...] = ()
     choices: tuple[FieldChoices, ...] = ()
     activity: tuple[str, str] | None = None  # (schema, name) of directus_activity, where the role may read it
+    foreign: Mapping[tuple[str, str], str] = field(default_factory=dict)  # code of other roles: (schema, name) → owner
     statements: tuple[str, str] | None = None  # (schema, name) of the view pg_stat_statements
 
     @cached_property

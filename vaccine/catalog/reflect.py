@@ -18,6 +18,7 @@ from psycopg import sql
 
 from vaccine.catalog import frameworks
 from vaccine.catalog.collector import collector_at_rest
+from vaccine.catalog.foreign import names_of
 from vaccine.catalog.model import (
     Catalog,
     CatalogFunction,
@@ -81,6 +82,7 @@ def _reflect(reader: Reader, *, with_frameworks: bool) -> Catalog:
         _constraints(checks, parts, relations)
         _indexes(_index_rows(reader, number, locked), parts)
         functions = tuple(CatalogFunction(*row) for row in reader.rows(question("functions")))
+        foreign = names_of((row[0], row[1], row[2]) for row in reader.rows(question("foreign_code")))
         readable = _directus_tables(table_rows, parts)
         flows, choices = _directus(reader, readable)
     kept, skipped = _select(table_rows, with_frameworks=with_frameworks)
@@ -97,6 +99,7 @@ def _reflect(reader: Reader, *, with_frameworks: bool) -> Catalog:
         flows=flows,
         choices=choices,
         activity=readable.get("directus_activity"),
+        foreign=foreign,
         statements=(statements, "pg_stat_statements") if statements else None,
     )
 
