@@ -34,7 +34,8 @@ SELECT c.relname::text,
        pg_catalog.pg_get_userbyid(c.relowner)::text AS owner
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE n.nspname = 'vaccine' AND (c.relname IN ('journal', 'image_tables', 'vaccination') OR c.relname LIKE 'images\\_%')
+ WHERE n.nspname = 'vaccine'
+   AND (c.relname IN ('journal', 'image_tables', 'vaccination') OR c.relname LIKE 'images\\_%')
    AND c.relkind NOT IN ('i', 'I', 'S', 'c')
 """
 
