@@ -32,7 +32,7 @@ TYPE_WORDS = {"varying", "precision", "with", "without", "time", "zone"}
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class Lexeme:
     """One token with its place in the text. `kind` as in Token, or "comment"."""
 
     kind: str
@@ -41,12 +41,12 @@ class Piece:
     end: int
 
 
-def pieces(text: str) -> list[Piece]:
+def pieces(text: str) -> list[Lexeme]:
     """The tokens of an expression and its comments; a character that fits nothing is a mark of its own.
 
     What begins and has no end is looked for once: PostgreSQL refuses such a text, so its rest may be read as it comes.
     """
-    found: list[Piece] = []
+    found: list[Lexeme] = []
     position, end, whole = 0, len(text), True
     while position < end:
         blank = _BLANK.match(text, position)
@@ -60,24 +60,24 @@ def pieces(text: str) -> list[Piece]:
     return found
 
 
-def _piece(text: str, start: int, *, whole: bool) -> Piece:
+def _piece(text: str, start: int, *, whole: bool) -> Lexeme:
     if text.startswith("--", start):
         stop = text.find("\n", start)
-        return Piece("comment", "", start, len(text) if stop < 0 else stop)
+        return Lexeme("comment", "", start, len(text) if stop < 0 else stop)
     if text.startswith("/*", start):
         stop = _comment_end(text, start) if whole else 0
-        return Piece("comment", "", start, stop) if stop else Piece("mark", "/*", start, start + 2)
+        return Lexeme("comment", "", start, stop) if stop else Lexeme("mark", "/*", start, start + 2)
     match = _TOKEN.match(text, start)
     if match is None or match.lastgroup is None:
-        return Piece("mark", text[start], start, start + 1)
+        return Lexeme("mark", text[start], start, start + 1)
     kind, tag = match.lastgroup, match.group()
     if kind != "dollar":
-        return Piece(kind, tag, start, match.end())
+        return Lexeme(kind, tag, start, match.end())
     stop = text.find(tag, match.end()) if whole else -1
     if stop < 0:
-        return Piece("mark", "$$", start, match.end())
+        return Lexeme("mark", "$$", start, match.end())
     body = text[match.end() : stop].replace("'", "''")
-    return Piece("string", f"'{body}'", start, stop + len(tag))
+    return Lexeme("string", f"'{body}'", start, stop + len(tag))
 
 
 def _comment_end(text: str, start: int) -> int:
@@ -96,7 +96,7 @@ def plain_text(text: str) -> str:
     One exception: literals that a line's end joins (manual, section 4.1.2.1) keep it.
     """
     parts: list[str] = []
-    before: Piece | None = None
+    before: Lexeme | None = None
     for piece in pieces(text):
         if piece.kind == "comment":
             continue
