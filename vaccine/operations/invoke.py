@@ -57,7 +57,7 @@ def create_unique_index(operations: Operations, name: str, key: Key, policy: Pol
     if operations.migration_context.as_sql:
         from .script.write import create_unique_index as script  # noqa: PLC0415  a script needs no run time
 
-        script(operations, name, key, policy.plan, options_of(operations.migration_context))
+        script(operations, name, key, policy, options_of(operations.migration_context))
         return
     from .index.build import build_unique_index  # noqa: PLC0415  the largest part, and only here
 

@@ -5,9 +5,11 @@ The block stands by itself between other statements of a DO block. It raises one
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from psycopg import sql
 
-from .every import EVERY
+from .every import CODES, EVERY
 from .model import Check, Question, Stage
 
 # A probe is taken back by an error of our own, whose message is what it found.
@@ -28,7 +30,7 @@ BEGIN
         RAISE EXCEPTION USING MESSAGE = {what},
             DETAIL = (SELECT pg_catalog.string_agg(r.place || '. ' || r.text, E'\\n' ORDER BY r.place)
                         FROM pg_catalog.unnest(v_reasons) WITH ORDINALITY AS r (text, place)),
-            HINT = 'remove each cause, then run this script again';
+            HINT = 'remove each cause, then run this script again in a new session';
     END IF;
 END;
 """
@@ -52,7 +54,9 @@ PROBES = """    FOR v_check IN
             END LOOP;
             RAISE EXCEPTION USING ERRCODE = {taken_back}, MESSAGE = coalesce(v_found, ''),
                 DETAIL = CASE WHEN v_found IS NULL THEN '' ELSE 'found' END;
-        EXCEPTION WHEN OTHERS THEN
+        EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+            RAISE;  -- the block around it is tried again
+        WHEN OTHERS THEN
             GET STACKED DIAGNOSTICS v_state = RETURNED_SQLSTATE, v_found = MESSAGE_TEXT, v_detail = PG_EXCEPTION_DETAIL,
                 v_hint = PG_EXCEPTION_HINT;
             IF v_state = {taken_back} THEN
@@ -72,12 +76,15 @@ PROBES = """    FOR v_check IN
 """
 
 
-def script_block(question: Question, what: str, *stages: Stage) -> str:
-    """PL/pgSQL that refuses with `what`, and every reason of these stages. Empty where there is nothing to ask."""
+def script_block(question: Question, what: str, *stages: Stage, only: Sequence[str] = CODES) -> str:
+    """PL/pgSQL that refuses with `what`, and every reason of these stages; `only` these codes.
+
+    Empty where there is nothing to ask.
+    """
     asked = [
         (place, check)
         for place, check in enumerate(EVERY)
-        if check.stage in stages and check.blocking and not check.unasked
+        if check.stage in stages and check.code in only and check.blocking and not check.unasked
     ]
     plain = [_query(place, check, question) for place, check in asked if not check.probe]
     probes = [_query(place, check, question) for place, check in asked if check.probe]

@@ -11,4 +11,5 @@ CHECK = Check(
     of_server("SELECT WHERE pg_catalog.current_setting('default_transaction_read_only')::boolean"),
     Stage.SERVER,
     elsewhere=True,
+    unasked="each step of a script refuses a session that is read-only by default, and makes it so itself",
 )

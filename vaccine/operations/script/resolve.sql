@@ -10,13 +10,16 @@
     v_excess_texts text;
     v_survivor_texts text;
     v_same text;
-    v_carried text;
+    v_kept text;
+    v_drift text;
+    v_any boolean;
+    v_twice bigint;
     v_images text;
     v_meta text[] := '{}';
     v_name text;
     v_batch bigint;
     v_before bigint;
-    v_found bigint;
+    v_found bigint := 0;
     v_changed bigint;
     v_there bigint;
     v_live bigint;
@@ -26,9 +29,6 @@ BEGIN
       INTO v_source
       FROM pg_catalog.pg_class c
      WHERE c.oid = v_oid AND c.relkind IN ('r', 'p');
-    IF v_source IS NULL THEN
-        RAISE EXCEPTION 'vaccine: there is no table %.%; nothing was changed', v_schema, v_table;
-    END IF;
     SELECT pg_catalog.array_agg(a.attname::text ORDER BY k.place),
            pg_catalog.string_agg(pg_catalog.format('%I', a.attname), ', ' ORDER BY k.place),
            pg_catalog.string_agg(pg_catalog.format('%I AS vaccine_p%s', a.attname, k.place - 1), ', ' ORDER BY k.place),
@@ -43,48 +43,61 @@ BEGIN
      CROSS JOIN LATERAL pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
       JOIN pg_catalog.pg_attribute a ON a.attrelid = v_oid AND a.attnum = k.attnum
      WHERE i.indrelid = v_oid AND i.indisprimary AND i.indisvalid AND k.place <= i.indnkeyatts;
-    IF v_pk IS NULL THEN
-        RAISE EXCEPTION 'vaccine: %.% has no primary key, so no row could be found again for its undo; nothing was changed', v_schema, v_table;
-    END IF;
-    IF pg_catalog.row_security_active(v_oid) THEN
-        RAISE EXCEPTION 'vaccine: row-level security hides rows of %.% from this role; nothing was changed', v_schema, v_table;
-    END IF;
-    SELECT pg_catalog.string_agg(pg_catalog.format('%s of %s (ON UPDATE %s) refers to %s of %s', c.name, c.source, c.action, c.columns, c.referred), '; ')
-      INTO v_carried
-      FROM ({carried_on}) AS c (name, source, referred, action, columns);
-    IF v_carried IS NOT NULL THEN
-        RAISE EXCEPTION 'vaccine: foreign keys carry the assignment on to rows that no journal keeps: %; nothing was changed', v_carried
-            USING HINT = 'make them ON UPDATE NO ACTION first, or see to those rows by hand';
-    END IF;
-
     -- Writers of the table wait from here to the COMMIT; readers do not. `alembic upgrade` without --sql does without.
     EXECUTE pg_catalog.format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', v_source);
 
-    -- The excess rows of the duplicate groups, each with its survivor.
-    EXECUTE pg_catalog.format(
-        'CREATE TEMPORARY TABLE vaccine_work ON COMMIT DROP AS SELECT (row_number() OVER (ORDER BY %1$s))::integer AS vaccine_n, %1$s, %2$s FROM ('
-        'SELECT %3$s, %4$s, row_number() OVER ranked AS vaccine_place, %5$s AS vaccine_kept FROM %6$s '
-        'WHERE %7$s AND pg_catalog.num_nulls(%8$s) = 0 WINDOW ranked AS (PARTITION BY %8$s ORDER BY %5$s DESC, %9$s, %10$s)) AS found '
-        'WHERE vaccine_place > 1 AND NOT vaccine_kept',
-        v_excess, v_survivors, v_own, v_first, coalesce('((' || v_list || ') IN (' || v_keep || '))', 'FALSE'),
-        v_source, v_live_sql, v_key_list, v_survivor, v_list);
-    SELECT pg_catalog.count(*) INTO v_found FROM pg_temp.vaccine_work;
-    SELECT coalesce(pg_catalog.sum(j.row_count), 0) INTO v_before
-      FROM vaccine.journal j
-     WHERE j.plan = v_plan AND j.schema_name = v_schema AND j.table_name = v_table AND j.key_columns = v_key_columns
-       AND j.predicate IS NOT DISTINCT FROM v_where AND j.outcome = 'resolved';
-    IF v_max_rows IS NOT NULL AND v_before + v_found > v_max_rows THEN
-        RAISE EXCEPTION 'vaccine: %.% has more duplicates than the plan approved; nothing was changed', v_schema, v_table
-            USING DETAIL = pg_catalog.format('%s rows would be resolved, %s were resolved before, max_rows is %s', v_found, v_before, v_max_rows),
-                  HINT = 'run `vaccine plan` again and look at the new duplicates';
-    END IF;
-    IF v_found = 0 THEN
-        DROP TABLE pg_temp.vaccine_work;
-        RETURN;
+    -- The excess rows of the duplicate groups, each with its survivor. Without a primary key there are none (preflight).
+    v_kept := coalesce('((' || v_list || ') IN (' || v_keep || '))', 'FALSE');
+    IF v_pk IS NOT NULL THEN
+        EXECUTE pg_catalog.format(
+            'CREATE TEMPORARY TABLE vaccine_work ON COMMIT DROP AS SELECT (row_number() OVER (ORDER BY %1$s))::integer AS vaccine_n, %1$s, %2$s FROM ('
+            'SELECT %3$s, %4$s, row_number() OVER ranked AS vaccine_place, %5$s AS vaccine_kept FROM %6$s '
+            'WHERE %7$s AND pg_catalog.num_nulls(%8$s) = 0 WINDOW ranked AS (PARTITION BY %8$s ORDER BY %5$s DESC, %9$s, %10$s)) AS found '
+            'WHERE vaccine_place > 1 AND NOT vaccine_kept',
+            v_excess, v_survivors, v_own, v_first, v_kept, v_source, v_live_sql, v_key_list, v_survivor, v_list);
+        EXECUTE 'SELECT pg_catalog.count(*) FROM pg_temp.vaccine_work' INTO v_found;
     END IF;
 
+    -- Drift: any row that the plan did not approve beside this survivor, more rows, or rows kept by hand that went.
+    {before};
+    IF v_found > 0 THEN
+        {others}
+    END IF;
+    IF v_drift IS NULL AND v_before + v_found > v_max_rows THEN
+        v_drift := pg_catalog.format('%s rows would be resolved, %s were resolved before; max_rows is %s', v_found, v_before, v_max_rows);
+    END IF;
+    IF v_named AND v_found = 0 AND v_before = 0 THEN
+        EXECUTE pg_catalog.format('SELECT EXISTS (SELECT FROM %s WHERE %s AND pg_catalog.num_nulls(%s) = 0)', v_source, v_live_sql, v_key_list) INTO v_any;
+    END IF;
+    IF NOT v_any THEN
+        v_drift := pg_catalog.format('no row of the table is live any more, where the plan saw %s to resolve: another database, an emptied table, or a predicate that fits no row', v_max_rows);
+    END IF;
+    IF v_keep IS NOT NULL THEN
+        EXECUTE pg_catalog.format(
+            'SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE (%1$s AND pg_catalog.num_nulls(%2$s) = 0) IS TRUE), (SELECT pg_catalog.count(*) FROM ('
+            'SELECT FROM %3$s WHERE %4$s AND %1$s AND pg_catalog.num_nulls(%2$s) = 0 GROUP BY %2$s HAVING pg_catalog.count(*) > 1) AS twice) FROM %3$s WHERE %4$s',
+            v_live_sql, v_key_list, v_source, v_kept) INTO v_there, v_live, v_twice;
+        IF v_twice > 0 THEN
+            RAISE EXCEPTION 'vaccine: % groups of %.% hold two rows that are both kept by hand; nothing was changed', v_twice, v_schema, v_table
+                USING HINT = 'only one can stay: leave one out of --keep';
+        END IF;
+        v_drift := nullif(pg_catalog.concat_ws('; ', v_drift,
+            CASE WHEN v_there < v_keeps THEN pg_catalog.format('%s of the rows kept by hand are gone', v_keeps - v_there) END,
+            CASE WHEN v_live < v_there THEN pg_catalog.format('%s of the rows kept by hand are no longer live', v_there - v_live) END), '');
+    END IF;
+    IF v_drift IS NOT NULL AND NOT v_accept THEN
+        RAISE EXCEPTION 'vaccine: %.% is no longer as the plan saw it; nothing was changed', v_schema, v_table
+            USING DETAIL = v_drift,
+                  HINT = 'look at it again with `vaccine plan`, or accept the database as it is with `alembic -x vaccine.drift=accept upgrade … --sql`';
+    END IF;
+    IF v_found = 0 THEN
+        DROP TABLE IF EXISTS pg_temp.vaccine_work;
+        RETURN;
+    END IF;
+    {rows}
+
     -- The image table for the shape that the table has now.
-    {same_shape}
+    {same_shape};
     IF v_images IS NULL THEN
         LOCK TABLE vaccine.image_tables IN SHARE ROW EXCLUSIVE MODE;
         SELECT 'images_' || coalesce(pg_catalog.max(pg_catalog.substr(i.images, 8)::integer), 0) + 1 INTO v_images

@@ -48,7 +48,9 @@ TIMEOUTS = """SET lock_timeout = {lock};
 SET statement_timeout = {statement};
 SET idle_in_transaction_session_timeout = {idle};"""
 LEAVE = """DO $vaccine$ BEGIN
-    PERFORM pg_catalog.pg_advisory_unlock({first}, {second});
+    PERFORM pg_catalog.pg_advisory_unlock({first}, {second}) FROM pg_catalog.pg_locks AS l
+      WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.pid = pg_catalog.pg_backend_pid()
+        AND l.classid::int8 = {first} & 4294967295 AND l.objid::int8 = {second} & 4294967295;
     PERFORM pg_catalog.set_config(s.name, pg_catalog.current_setting('vaccine.' || s.name), false)
        FROM pg_catalog.pg_settings AS s
       WHERE pg_catalog.current_setting('vaccine.' || s.name, true) IS NOT NULL;

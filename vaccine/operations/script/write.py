@@ -12,77 +12,31 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
-from ..checks.carried import CARRIED_ON
+from ..checks.model import Question, Stage
 from ..checks.ownership import ownership_of
-from ..checks.restorable import KEYLESS
-from ..index.states import MEANING, OF_INDEX, empty_copy_statement, index_statement, wanted, wanted_oid
-from ..key import Key, Policy, literals
+from ..index.states import index_statement
+from ..key import Key, Policy
 from ..options import Options
-from ..rows.find import assignments
-from ..rows.journal import LATER, SAME_SHAPE, TABLES
-from ..rows.record import RECORD, UpgradeRecord
-from ..rows.restore_rows import NOT_SILENCEABLE
+from ..rows.record import UpgradeRecord
 from ..session.caller import calling_revision, version_table
-from .step import alone, do, of_key, script, sql_file, text, transaction, tried
+from . import bodies
+from .step import alone, do, of_key, script, sql_file, text, transaction
 
 if TYPE_CHECKING:
     from alembic.operations import Operations
 
-JOURNAL = f"""BEGIN
-    IF pg_catalog.to_regclass('vaccine.journal') IS NULL THEN
-        IF pg_catalog.to_regnamespace('vaccine') IS NULL THEN
-            CREATE SCHEMA vaccine;
-        END IF;
-        REVOKE ALL ON SCHEMA vaccine FROM PUBLIC;
-        {TABLES}
-        REVOKE ALL ON ALL TABLES IN SCHEMA vaccine FROM PUBLIC;
-    ELSIF pg_catalog.to_regclass('vaccine.vaccination') IS NULL THEN
-        {RECORD}
-        REVOKE ALL ON vaccine.vaccination FROM PUBLIC;
-    END IF;
-END
-"""
-
-# Nothing was recorded where there is no record.
-UNDO = """BEGIN
-    IF pg_catalog.to_regclass('vaccine.vaccination') IS NOT NULL THEN
-        {undo};
-    END IF;
-END
-"""
-
 
 def resolve_duplicates(operations: Operations, key: Key, policy: Policy, options: Options, index: str | None) -> None:
     """Print the script that resolves all excess rows in one transaction."""
-    keep = ", ".join(text(sql.SQL("({})").format(literals(row))) for row in policy.keep)
-    body = sql_file("resolve.sql").replace(
-        "{same_shape}",
-        _into(SAME_SHAPE, "i.images", "v_images")
-        % {"schema": "v_schema", "table": "v_table", "primary_key": "v_pk", "oid": "v_oid"}
-        + ";",
-    )
-    body = body.replace("{carried_on}", CARRIED_ON.strip().format(table="v_oid", columns="v_assigned"))
     record = _record(operations, key, policy.plan)
-    body = body.replace("{count}", text(record.count(sql.SQL("v_found"))))
-    accept = options.drift == "accept"
-    declared: dict[str, object] = {
-        "v_revision text": calling_revision(),
-        "v_plan text": policy.plan,
-        "v_live_sql text": text(key.live),
-        "v_key_list text": text(key.column_list),
-        "v_survivor text": ", ".join(f"{term}\n" for term in policy.survivor),
-        "v_assign text": text(assignments(policy)),
-        "v_assigned text[]": list(policy.assign),
-        "v_keep text": keep or None,
-        "v_max_rows bigint": None if accept else policy.max_rows,
-    }
-    before = [_index_check(key, index, options, "index_before.sql", aside=None)] if index is not None else []
+    question = Question(key, policy, index, options)
+    stages = (Stage.SERVER, Stage.TABLE, *([Stage.INDEX] if index is not None else []))
     work = [
         _whose(operations, key, options, up=True),
-        *before,
-        tried(key, options, {}, JOURNAL),
-        f"{text(record.begin(index))};",
-        tried(key, options, declared, body),
+        bodies.preflight(question, bodies.refused(key), *stages),
+        bodies.journal(key, options),
+        f"{text(record.begin(index, policy.assign))};",
+        bodies.resolve(key, policy, options, record),
     ]
     _print(
         operations,
@@ -93,16 +47,9 @@ def resolve_duplicates(operations: Operations, key: Key, policy: Policy, options
 
 def restore_duplicates(operations: Operations, key: Key, plan: str, options: Options) -> None:
     """Print the script that restores all rows that are still as they were left, in one transaction."""
-    body = sql_file("restore.sql").replace(
-        "{not_silenceable}", NOT_SILENCEABLE.strip() % {"table": "v_oid", "columns": "v_changed"}
-    )
-    body = body.replace("{carried_on}", CARRIED_ON.strip().format(table="v_oid", columns="v_job.shared_columns"))
-    body = body.replace("{later}", LATER.strip())
-    body = body.replace("{keyless}", KEYLESS.strip() % {"table": "v_oid", "images": "v_job.images"})
-    declared: dict[str, object] = {"v_plan text": plan, "v_strict boolean": options.restore == "strict"}
-    undo = UNDO.replace("{undo}", text(_record(operations, key, plan).undo()))
+    record = _record(operations, key, plan)
     whose = _whose(operations, key, options, up=False)
-    work = [whose, tried(key, options, declared, body), tried(key, options, {}, undo)]
+    work = [whose, bodies.restore(key, plan, options), bodies.undo(key, options, record)]
     _print(
         operations,
         script(key, options, transaction(key, work)),
@@ -110,24 +57,28 @@ def restore_duplicates(operations: Operations, key: Key, plan: str, options: Opt
     )
 
 
-def create_unique_index(operations: Operations, name: str, key: Key, plan: str, options: Options) -> None:
+def create_unique_index(operations: Operations, name: str, key: Key, policy: Policy, options: Options) -> None:
     """Print the build, alone in autocommit, and the check without which nothing is stamped."""
+    record = _record(operations, key, policy.plan)
     build = text(index_statement(name, key)).rstrip().rstrip(";")
     build = build.replace("INDEX CONCURRENTLY ", "INDEX CONCURRENTLY IF NOT EXISTS ", 1)
-    record = _record(operations, key, plan)
     aside = f"vaccine_leftover_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    what = (
+        f"the unique index on {key} is refused; this step changed nothing, and rows that were resolved before it are "
+        "journalled"
+    )
+    before = [
+        _whose(operations, key, options, up=True),
+        bodies.preflight(Question(key, policy, name, options), what, Stage.SERVER, Stage.TABLE, Stage.INDEX),
+        bodies.index_check(key, name, options, "index_before.sql", aside=aside),
+        bodies.journal(key, options),
+        f"{text(record.begin(name, policy.assign))};",
+    ]
+    after = [bodies.index_check(key, name, options, "index_after.sql"), f"{text(record.end())};"]
     statements = [
-        *transaction(
-            key,
-            [
-                _whose(operations, key, options, up=True),
-                _index_check(key, name, options, "index_before.sql", aside=aside),
-                tried(key, options, {}, JOURNAL),
-                f"{text(record.begin(name))};",
-            ],
-        ),
+        *transaction(key, before),
         *alone(options, _drop(key, aside), f"{build}\n;"),
-        *transaction(key, [_index_check(key, name, options, "index_after.sql"), f"{text(record.end())};"]),
+        *transaction(key, after),
     ]
     _print(operations, script(key, options, statements), f"build {name}; writers go on")
 
@@ -143,51 +94,16 @@ def drop_unique_index(operations: Operations, name: str, key: Key, options: Opti
 
 
 def _whose(operations: Operations, key: Key, options: Options, *, up: bool) -> str:
-    """A DO block that sees whose the vaccination is."""
+    """A block that sees whose the vaccination is."""
     context = operations.migration_context
     of = ownership_of(context, version_table(context.version_table_schema, context.version_table), key)
-    queries = of.before_upgrade() if up else of.before_downgrade()
-    refused = f"vaccine: the {'upgrade' if up else 'downgrade'} of {key} is refused; nothing was changed"
-    body = sql_file("whose.sql").replace("{adopt}", text(of.adopt()).strip())
-    body = body.replace("{stamp}", text(of.before_stamp()).strip())
-    body = body.replace("{queries}", "\n        UNION ALL\n".join(f"({text(query).strip()})" for query in queries))
-    return tried(key, options, {"v_refused text": refused}, body)
+    return bodies.whose(key, options, of, up=up)
 
 
 def _record(operations: Operations, key: Key, plan: str) -> UpgradeRecord:
     context = operations.migration_context
     table = version_table(context.version_table_schema, context.version_table)
     return UpgradeRecord(table, calling_revision(), plan, key)
-
-
-def _index_check(key: Key, name: str, options: Options, file: str, **declared: object) -> str:
-    """A DO block that looks at what stands under the index's name."""
-    copy, own = empty_copy_statement(key)
-    found = sql.SQL(OF_INDEX).format(
-        index=sql.SQL("pg_catalog.to_regclass({})").format(sql.Literal(text(sql.Identifier(key.schema, name))))
-    )
-    state = sql.SQL(
-        "SELECT CASE WHEN x.indrelid <> pg_catalog.to_regclass({table}) OR ROW({meaning})::text IS DISTINCT FROM"
-        " (SELECT ROW({meaning})::text{wanted}) THEN 'other'"
-        " WHEN x.indisvalid AND x.indisready AND x.indislive THEN 'valid' ELSE 'invalid' END{found}"
-    ).format(
-        table=sql.Literal(text(key.relation)),
-        meaning=sql.SQL(MEANING),
-        wanted=sql.SQL(OF_INDEX).format(index=wanted_oid(key)),
-        found=found,
-    )
-    statements = {
-        "copy": copy,
-        "wanted": index_statement(wanted(key), own, concurrently=False),
-        "state": state,
-        "drop": sql.SQL("DROP TABLE {}").format(own.relation),
-    }
-    look = sql_file("index_state.sql").rstrip()
-    for what, statement in statements.items():
-        look = look.replace(f"{{{what}}}", text(sql.Literal(text(statement))))
-    constants: dict[str, object] = {"v_name text": name}
-    constants.update({f"v_{each} text": value for each, value in declared.items()})
-    return tried(key, options, constants, sql_file(file).replace("{state}", look))
 
 
 def _drop(key: Key, name: str) -> str:
@@ -201,7 +117,3 @@ def _print(operations: Operations, statements: list[str], title: str) -> None:
         context.impl.static_output(f"-- Vaccine: {comment}")
         for statement in statements:
             context.impl.static_output(statement)
-
-
-def _into(query: str, column: str, variable: str) -> str:
-    return query.strip().replace(f"SELECT {column}", f"SELECT {column} INTO {variable}", 1)
