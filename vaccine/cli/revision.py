@@ -32,7 +32,8 @@ def command(
     from vaccine.operations.dry import alembic_command, undo_target
     from vaccine.plan import file as planfile
     from vaccine.plan.fingerprint import refuse_drift
-    from vaccine.revision.write import Destination, write_revisions
+    from vaccine.revision.destination import Destination
+    from vaccine.revision.write import write_revisions
 
     plan = planfile.load(plan_file)
     ini = alembic_ini or Path("alembic.ini")

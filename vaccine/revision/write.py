@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import ast
 import textwrap
-from argparse import Namespace
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from alembic import util
-from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
 
 from vaccine.audit.finding import Expression
 from vaccine.errors import AlembicEnvironmentError
 from vaccine.plan.model import Plan, Vaccination
+from vaccine.revision.destination import Destination, head_of, open_environment, refuse_twice, unusable
 
 UPGRADE = ("resolve_duplicates", "create_unique_index_concurrently")
 DOWNGRADE = ("drop_unique_index_concurrently", "restore_duplicates")
@@ -37,24 +36,15 @@ class Written:
     index_name: str
 
 
-@dataclass(frozen=True)
-class Destination:
-    """Where revisions go: the environment's alembic.ini, the head to build on, and the versions folder."""
-
-    alembic_ini: Path
-    head: str | None = None
-    version_path: Path | None = None
-
-
 def write_revisions(plan: Plan, place: Destination) -> tuple[Written, ...]:
     """One revision per vaccination, each on top of the one before; all or none.
 
     Raises:
         AlembicEnvironmentError: the environment cannot take them, or its template loses them.
     """
-    scripts = _open(place.alembic_ini)
-    _refuse_twice(scripts, plan)
-    head = _head(scripts, place)
+    scripts = open_environment(place.alembic_ini)
+    refuse_twice(scripts, plan, place)
+    head = head_of(scripts, place)
     written: list[Written] = []
     try:
         for vaccination in plan.vaccinations:
@@ -148,52 +138,6 @@ def _group(rows: tuple[tuple[str, ...], ...]) -> list[str]:
     return ["    [", *(f"        {list(row)!r}," for row in rows), "    ],"]
 
 
-def _open(alembic_ini: Path) -> ScriptDirectory:
-    if not alembic_ini.is_file():
-        raise AlembicEnvironmentError(
-            f"there is no Alembic environment at {alembic_ini}",
-            why="the file does not exist",
-            fix="make one with: vaccine init, or name yours with -c path/to/alembic.ini",
-        )
-    try:
-        # quiet: Alembic would print "Generating …" to stdout, which belongs to the paths
-        return ScriptDirectory.from_config(Config(str(alembic_ini), cmd_opts=Namespace(quiet=True)))
-    except util.CommandError as error:
-        raise _unusable(alembic_ini, error) from None
-
-
-def _refuse_twice(scripts: ScriptDirectory, plan: Plan) -> None:
-    """One plan is one set of revisions: running the command again must not write them again."""
-    try:
-        existing = list(scripts.walk_revisions())
-    except Exception as error:  # noqa: BLE001  a revision of theirs may fail to import in any way
-        raise _unusable(Path(scripts.dir), error) from None
-    for script in existing:
-        policy = getattr(script.module, "POLICY", None)
-        if isinstance(policy, Mapping) and policy.get("plan") == plan.id:
-            raise AlembicEnvironmentError(
-                f"plan {plan.id} is already written",
-                why=f"revision {script.revision} in {script.path} has it",
-                fix="run alembic upgrade head, or delete that file first",
-            )
-
-
-def _head(scripts: ScriptDirectory, place: Destination) -> str:
-    heads = scripts.get_heads()
-    if place.head in {None, "head"}:
-        if len(heads) > 1:
-            raise AlembicEnvironmentError(
-                f"the environment has {len(heads)} heads",
-                why=f"the revision could stand on any of {', '.join(heads)}",
-                fix=f"name one: --head {heads[0]}",
-            )
-        return "head"
-    assert place.head is not None
-    if place.head == "heads":
-        raise AlembicEnvironmentError("--head heads would make a merge", fix=f"name one of {', '.join(heads)}")
-    return place.head
-
-
 def _write(scripts: ScriptDirectory, plan: Plan, of: Vaccination, head: str, place: Destination) -> Written:
     """Write one file and check it; with other indents where the template has another one."""
     failure: Exception | None = None
@@ -204,7 +148,7 @@ def _write(scripts: ScriptDirectory, plan: Plan, of: Vaccination, head: str, pla
             _check(script, of)
         except util.CommandError as error:
             _remove(scripts, before, rev_id)
-            raise _unusable(place.alembic_ini, error) from None
+            raise unusable(place.alembic_ini, error) from None
         except IndentationError as error:
             _remove(scripts, before, rev_id)
             failure = error
@@ -212,13 +156,13 @@ def _write(scripts: ScriptDirectory, plan: Plan, of: Vaccination, head: str, pla
             _remove(scripts, before, rev_id)
             if isinstance(error, AlembicEnvironmentError):
                 raise
-            raise _unusable(place.alembic_ini, error) from error
+            raise unusable(place.alembic_ini, error) from error
         else:
             below = script.down_revision
             assert below is None or isinstance(below, str)  # it stands on one head
             return Written(Path(script.path), script.revision, below, of.index_name)
     assert failure is not None
-    raise _unusable(place.alembic_ini, failure)
+    raise unusable(place.alembic_ini, failure)
 
 
 def _generate(
@@ -290,11 +234,3 @@ def _in_docstring(text: str) -> str:
     """The text on one line, safe in a triple-quoted string whatever a name contains."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in escaped)
-
-
-def _unusable(place: Path, error: Exception) -> AlembicEnvironmentError:
-    return AlembicEnvironmentError(
-        f"the Alembic environment of {place} cannot take the revision; nothing was written",
-        why=f"{type(error).__name__}: {error}".strip().splitlines()[0],
-        fix="see that `alembic history` works there, and that script.py.mako is a revision template",
-    )

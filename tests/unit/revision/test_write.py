@@ -14,7 +14,8 @@ from sqlalchemy.schema import CreateIndex
 from tests.unit.plan.plans import HOSTILE, VACCINATION, hostile, plan
 from vaccine.errors import AlembicEnvironmentError
 from vaccine.plan.model import Vaccination
-from vaccine.revision.write import Destination, write_revisions
+from vaccine.revision.destination import Destination
+from vaccine.revision.write import write_revisions
 
 
 @pytest.fixture

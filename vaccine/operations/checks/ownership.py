@@ -43,7 +43,8 @@ ELSEWHERE = """
 SELECT pg_catalog.format('%s: revision %s did it under the version table %s, and this environment stamps %s',
                          {what}, v.revision, v.version_table, {mine}),
        pg_catalog.format('%s; or, where %s is but an old name of %s, run UPDATE vaccine.vaccination SET version_table '
-                         '= %L WHERE version_table = %L', {way_out}, v.version_table, {mine}, {mine}, v.version_table)
+                         '= %L WHERE version_table = %L AND revision = %L',
+                         {way_out}, v.version_table, {mine}, {mine}, v.version_table, v.revision)
   FROM vaccine.vaccination AS v
  WHERE v.key_digest = {key} AND v.version_table <> {mine} AND {standing} AND {there}
    AND NOT EXISTS (SELECT FROM vaccine.vaccination AS v
