@@ -1,6 +1,7 @@
 """Real servers for every test that touches SQL.
 
-PostgreSQL 18 (a PyPI wheel) always; 16 (a wheel too) and 15 (the system's) where they are.
+PostgreSQL 18 (a PyPI wheel) always; 16 (a wheel too) and 15 (the system's) where they are; and those of the folder
+VACCINE_SERVERS, which `.ci/servers FOLDER` fills with 13 to 18, contrib and ICU included.
 A test runs on the newest; marked `every_version`, on each. `--pg 15,18` chooses.
 Each test gets a database of its own, cloned from a template by pytest-postgresql's janitor.
 """
@@ -36,6 +37,9 @@ def known_servers() -> dict[str, Path]:
     if wheel is not None and wheel.origin is not None:
         found["16"] = Path(wheel.origin).parent / "pginstall" / "bin"
     found["18"] = embedded_bindir()
+    folder = os.environ.get("VACCINE_SERVERS")
+    if folder:
+        found |= {place.parent.parent.name: place.parent for place in Path(folder).glob("1[3-9]/bin/initdb")}
     return dict(sorted(found.items()))
 
 

@@ -51,7 +51,7 @@ def test_the_damaged_key_is_told_whole(audit_database: str) -> None:
     assert finding["predicate"] == "status = 'open' AND violation_hash IS NOT NULL"
     assert any("universal_rule_violations (uq_open_violation_hash)" in text for text in finding["siblings"])
     assert finding["lifecycle"]["predicate"] == "status = 'open'"
-    assert finding["lifecycle"]["assign"] == {"status": "resolved"}
+    assert finding["lifecycle"]["assign"] == {"status": "resolved", "resolved_at": {"sql": "now()"}}
     assert finding["lifecycle"]["survivor"] == ["last_seen_at DESC NULLS LAST", "id DESC"]
     groups = {tuple(group["key"]): group["ids"] for group in finding["details"]["groups"]}
     assert groups == {("44815e74c3d0f846",): ["3896", "3994"], ("9cc0eb3d7958f6cf",): ["3884", "3999"]}

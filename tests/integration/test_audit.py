@@ -119,7 +119,7 @@ def test_a_person_overrules_the_lifecycle(connection: psycopg.Connection) -> Non
     assert finding.lifecycle is not None
     assert finding.lifecycle.assign == (("status", "merged"),)
     assert finding.live_excess_rows == 1
-    with pytest.raises(PredicateError, match="does not fit"):
+    with pytest.raises(PredicateError, match="cannot be used"):
         run_audit(connection, AuditSettings(overrides={key: Override(predicate="no_such > 1")}))
 
 

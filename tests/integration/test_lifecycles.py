@@ -73,10 +73,10 @@ CASES = [
                 """ '{"choices": [{"text": "Open", "value": "open"}, {"text": "Old", "value": "archived"}]}');"""
                 " CREATE TABLE other (id int PRIMARY KEY, code text, status text);"
                 " CREATE UNIQUE INDEX uq_other ON other (code) WHERE status = 'open';"),
-    Case("a plain partial index", "status", "text", "'live'", "'was'", "status = 'live'", None,
+    Case("a plain partial index", "status", "text", "'live'", "'was'", "status = 'live'", "was",
          "index idx_t_live of this table is for status = 'live'",
          after="CREATE INDEX idx_t_live ON t (status) WHERE status = 'live';"),
-    Case("a sibling's predicate", "phase", "text", "'a'", "'b'", "phase = 'a'", None,
+    Case("a sibling's predicate", "phase", "text", "'a'", "'b'", "phase = 'a'", "b",
          "public.other guards the same key so (uq_other): phase = 'a'",
          before="CREATE TABLE other (id int PRIMARY KEY, code text, phase text);"
                 " CREATE UNIQUE INDEX uq_other ON other (code) WHERE phase = 'a';"),

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vaccine.audit.finding import Finding, Priority
+from vaccine.audit.finding import DEFECTS, Finding, Priority
 from vaccine.audit.run import Audit, key_text
 from vaccine.errors import ConfigurationError
 from vaccine.writers.check import fingerprint
 from vaccine.writers.model import SourceWriter
 
-FAIL_ON = (Priority.HIGH, Priority.MEDIUM, Priority.LOW)
 VERSION = 1
 
 
@@ -30,7 +29,7 @@ class Problem:
 
 def problems(audit: Audit, baseline: Collection[str], at: Priority = Priority.LOW) -> tuple[Problem, ...]:
     """All that fails: live duplicates even when the key is in the baseline, since each is damage of its own."""
-    failing = FAIL_ON[: FAIL_ON.index(at) + 1]
+    failing = DEFECTS[: DEFECTS.index(at) + 1]
     found = [
         Problem(
             "invalid",
@@ -44,7 +43,7 @@ def problems(audit: Audit, baseline: Collection[str], at: Priority = Priority.LO
     ]  # fmt: skip
     for finding in audit.findings:
         name = name_of(finding)
-        if finding.accepted or finding.priority not in FAIL_ON:
+        if finding.accepted or finding.priority not in DEFECTS:
             continue
         if finding.live_duplicate_groups:
             why = f"{finding.live_duplicate_groups:,} live duplicate groups, {finding.live_excess_rows:,} rows too many"
@@ -104,7 +103,7 @@ def read_baseline(path: Path) -> Baseline:
 
 def baseline_text(audit: Audit, racing: Iterable[SourceWriter] = ()) -> str:
     """The baseline of an audit: every key that is unguarded now, and every racing writer, sorted, one a line."""
-    keys = sorted(name_of(each) for each in audit.findings if each.priority in FAIL_ON and not each.accepted)
+    keys = sorted(name_of(each) for each in audit.findings if each.priority in DEFECTS and not each.accepted)
     writers = sorted(map(fingerprint, racing))
     content = {"version": VERSION, "unguarded_keys": keys, "racing_writers": writers}
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"

@@ -9,14 +9,18 @@ Scalar = str | int | float | bool | None
 
 
 class Priority(StrEnum):
-    """How much a finding matters; the last three are not defects."""
+    """How much a finding matters; the last three are not defects. What is to be decided may be worse than LOW."""
 
     HIGH = "high"
     MEDIUM = "medium"
+    DECIDE = "decide"
     LOW = "low"
     GUARDED = "guarded"
     INTENTIONAL = "intentional"
     LOG = "log"
+
+
+DEFECTS = (Priority.HIGH, Priority.MEDIUM, Priority.DECIDE, Priority.LOW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,19 @@ class Expression:
 
 
 Assignment = tuple[tuple[str, Scalar | Expression], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenQuestion:
+    """What neither structure nor rows can tell: a person decides.
+
+    `about` is the part of a plan that hangs on it: `where`, `assign`, `survivor` or `max-rows`. `options` are the very
+    options of `vaccine plan` that settle it.
+    """
+
+    about: str
+    text: str
+    options: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +60,7 @@ class Lifecycle:
     assign: Assignment = ()
     survivor: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
+    questions: tuple[OpenQuestion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from typing import Any
 from psycopg import sql
 
 from vaccine.audit.counts import VALUES_COUNTED, KeyQuery, live_rows, names, not_null, relation, texts
-from vaccine.catalog.model import Table
+from vaccine.candidates.words import snake
+from vaccine.catalog.model import Column, Table
 from vaccine.catalog.reader import Reader
 from vaccine.catalog.values import as_text, equal_keys
 
@@ -48,6 +49,7 @@ class Details:
     groups: tuple[SampleGroup, ...] = ()
     newest_at: str | None = None  # creation of the youngest excess row, ISO 8601
     newest_age_s: float | None = None
+    bursts: float | None = None  # the share of excess rows that were made within seconds of the one before
     sources: tuple[tuple[str, str, int], ...] = ()  # (column, value, rows)
     by_value: tuple[tuple[str, str | None, int, int], ...] = ()  # (column, value, groups, excess rows)
     activity: tuple[tuple[str | None, str | None, int], ...] = ()  # (user, user agent, rows), from directus_activity
@@ -63,7 +65,7 @@ def describe_duplicates(
     reader: Reader, table: Table, key: KeyQuery, survivor: Sequence[str], lifecycle_column: str | None
 ) -> Details:
     """The worst live groups with their rows, the newest duplicate, and its sources."""
-    created = next((name for name in CREATED if name in table.by_name and table.by_name[name].category == "D"), None)
+    created = made_at(table)
     shown = _shown_columns(table, key, created, lifecycle_column)
     groups = _groups(reader, table, key, survivor, shown)
     newest, age = _newest(reader, table, key, created) if created else (None, None)
@@ -72,8 +74,43 @@ def describe_duplicates(
         groups=groups,
         newest_at=newest,
         newest_age_s=age,
+        bursts=bursts(reader, table, key) if created else None,
         sources=_sources(reader, table, key),
     )
+
+
+def made_at(table: Table) -> str | None:
+    """The column that says when a row was made."""
+    by_name = {snake(column.name): column for column in table.columns if _is_time(column)}
+    return next((by_name[name].name for name in CREATED if name in by_name), None)
+
+
+def _is_time(column: Column) -> bool:
+    """A type of PostgreSQL's own: the cast of another one would run its owner's code."""
+    return column.type.startswith(("timestamp", "date"))
+
+
+def bursts(reader: Reader, table: Table, key: KeyQuery) -> float | None:
+    """The share of excess rows that were made within seconds of the one before them: races, not groups.
+
+    None where no column says when a row was made, or none is excess. Call it inside a block.
+    """
+    created = made_at(table)
+    if created is None:
+        return None
+    query = sql.SQL(
+        "SELECT (count(*) FILTER (WHERE made - before <= {seconds}))::float8 / nullif(count(before), 0) FROM ("
+        " SELECT {made}::timestamp AS made, lag({made}::timestamp) OVER (PARTITION BY {key} ORDER BY {made}) AS before"
+        " FROM {table} WHERE {live}) AS ordered"
+    ).format(
+        made=sql.Identifier(created),
+        key=names(key.columns),
+        table=relation(table),
+        live=live_rows(key),
+        seconds=sql.SQL("'10 s'::interval"),
+    )
+    share = reader.row(query)[0]
+    return None if share is None else float(share)
 
 
 def _no_value(value: str | None) -> bool:

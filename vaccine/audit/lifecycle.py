@@ -8,14 +8,16 @@ hold (`is_current`, `deleted_at`), then the values of a status column.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from vaccine.audit.finding import Expression, Lifecycle, Scalar
+from vaccine.audit.finding import Expression, Lifecycle, OpenQuestion, Scalar
+from vaccine.audit.signs import Chosen, Values
+from vaccine.audit.survivor import survivor_order
 from vaccine.candidates.lifecycle import GONE, form_of, from_names
 from vaccine.catalog.model import Catalog, Column, Index, Table
-from vaccine.predicates import Condition, Predicate, literal, parse, quote, render
+from vaccine.predicates import Condition, Predicate, literal, parse, render
 
 LIVE_VALUES = (
     "open", "active", "current", "live", "published", "enabled", "pending", "new", "valid", "in_progress", "running",
@@ -27,16 +29,7 @@ RETIRED_VALUES = (
     "finished", "rejected", "dismissed", "deprecated", "discarded", "replaced", "historical", "ended", "invalid",
     "withdrawn", "void", "voided", "fixed", "trashed", "failed",
 )  # fmt: skip
-RECENCY = (
-    "last_seen_at", "last_seen", "seen_at", "last_occurrence_at", "last_updated_at", "last_updated", "last_modified_at",
-    "last_modified", "updated_at", "date_updated", "updated_on", "updated", "modified_at", "date_modified",
-    "modified_on", "modified", "changed_at", "synced_at", "last_synced_at", "refreshed_at", "version",
-    "created_at", "date_created", "created_on", "created", "inserted_at", "creation_date", "recorded_at", "timestamp",
-)  # fmt: skip
-
 SIBLINGS = 20  # other tables that are looked at for a pattern
-
-Values = Mapping[str, Sequence[tuple[str, int]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +51,7 @@ def lifecycle(
     override: Override | None = None,
     hint: str | None = None,
     ignored: Collection[str] = (),
+    shown: Chosen | None = None,
 ) -> Lifecycle:
     """The lifecycle of a table as one key needs it.
 
@@ -70,15 +64,29 @@ def lifecycle(
         override: what the user says.
         hint: a predicate that the candidate brought along, used when nothing surer is found.
         ignored: columns that the rows have shown to say nothing of who is live.
+        shown: what the rows themselves have shown, where they were asked.
     """
     silent = {*columns, *ignored}
-    predicate, reasons = _predicate(catalog, table, columns, values or {}, silent, history=history, hint=hint)
+    questions: tuple[OpenQuestion, ...] = ()
+    own = _from_unique_index(table, columns)
+    if shown is not None and _wins(shown, own):
+        predicate, reasons, questions = shown.predicate, shown.reasons, shown.questions
+        if own and shown.predicate:
+            reasons = (*reasons, f"narrower, so no definition of who is live: {own[1][0]}")
+    else:
+        predicate, reasons = own or _predicate(
+            catalog, table, columns, values or {}, silent, history=history, hint=hint
+        )
+    hole = unguarded_part(table, columns)
+    if hole is not None and not own:
+        predicate, reasons = (*predicate, hole[0]), (*reasons, hole[1])
     if override and override.predicate is not None:
         predicate, reasons = parse(override.predicate), ("the predicate was given by a person",)
+        questions = ()
     assign, how = _assign(catalog, table, predicate, values or {})
     if override and override.assign is not None:
         assign, how = override.assign, ("how a row is retired was given by a person",)
-    survivor = (override and override.survivor) or survivor_order(table)
+    survivor = (override and override.survivor) or survivor_order(table, columns, predicate, values)
     text = override.predicate if override and override.predicate is not None else render(predicate)
     return Lifecycle(
         predicate=text or None,
@@ -86,7 +94,36 @@ def lifecycle(
         assign=assign,
         survivor=survivor,
         reasons=(*reasons, *how),
+        questions=questions,
     )
+
+
+def statuses(
+    catalog: Catalog, table: Table, silent: Collection[str], values: Values
+) -> tuple[tuple[Condition, str], ...]:
+    """What the words of status columns call live, and why: to be borne out by the rows."""
+    found = (_from_status(catalog, table, column, values) for column in table.columns if column.name not in silent)
+    return tuple(each for each in found if each)
+
+
+def _wins(shown: Chosen, own: tuple[Predicate, tuple[str, ...]] | None) -> bool:
+    """Whether what the rows show stands before what structure says: an index of the table yields to a wider rule."""
+    if own is None:
+        return bool(shown.predicate or shown.questions)
+    return bool(shown.predicate and shown.excess) and {c.column for c in shown.predicate} != {c.column for c in own[0]}
+
+
+def unguarded_part(table: Table, columns: tuple[str, ...]) -> tuple[Condition, str] | None:
+    """The rows that a unique index on the key and one more column lets repeat, since that column is NULL there."""
+    for index in table.indexes:
+        more = {name for name in index.columns if name is not None} - set(columns)
+        if not (index.unique and index.valid) or index.nulls_not_distinct or len(index.columns) != len(columns) + 1:
+            continue
+        if len(more) == 1 and (name := more.pop()) in table.by_name and not table.by_name[name].not_null:
+            rest = parse(index.predicate)
+            if all(condition == Condition("not null", name) for condition in rest):
+                return Condition("null", name), f"index {index.name} guards the key where {name} is set"
+    return None
 
 
 def may_say_nothing(table: Table, name: str) -> bool:
@@ -104,17 +141,6 @@ def whole_predicate(table: Table, columns: Sequence[str], of: str | None) -> str
     return render(conditions)
 
 
-def survivor_order(table: Table) -> tuple[str, ...]:
-    """The ORDER BY that puts the row to keep first: seen last, then the highest primary key."""
-    order = []
-    for name in RECENCY:
-        column = table.by_name.get(name)
-        if column and column.category in {"D", "N"} and name not in table.primary_key:
-            order.append(f"{quote(name)} DESC NULLS LAST")
-            break
-    return (*order, *(f"{quote(name)} DESC" for name in table.primary_key))
-
-
 def _predicate(
     catalog: Catalog,
     table: Table,
@@ -125,9 +151,6 @@ def _predicate(
     history: bool,
     hint: str | None,
 ) -> tuple[Predicate, tuple[str, ...]]:
-    own = _from_unique_index(table, columns)
-    if own:
-        return own
     sibling = _from_sibling(catalog, table, columns)
     if sibling:
         return sibling
@@ -153,8 +176,17 @@ def _from_unique_index(table: Table, columns: tuple[str, ...]) -> tuple[Predicat
     for index in table.indexes:
         if index.unique and index.predicate and set(index.columns) == set(columns):
             found = _without_key(parse(index.predicate), columns)
+            if index.valid and not _is_lifecycle(table, found):
+                continue
             return found, (f"index {index.name} of this table: {render(found) or 'all rows'}",)
     return None
+
+
+def _is_lifecycle(table: Table, predicate: Predicate) -> bool:
+    """Whether each condition is on a column that says who is live: a locale, a tenant or a type are scopes."""
+    return all(
+        condition.column in table.by_name and form_of(table.by_name[condition.column]) for condition in predicate
+    )
 
 
 def siblings(catalog: Catalog, table: Table, columns: tuple[str, ...]) -> tuple[tuple[Table, Index], ...]:
@@ -170,7 +202,7 @@ def siblings(catalog: Catalog, table: Table, columns: tuple[str, ...]) -> tuple[
 def _from_sibling(catalog: Catalog, table: Table, columns: tuple[str, ...]) -> tuple[Predicate, tuple[str, ...]] | None:
     for other, index in siblings(catalog, table, columns):
         found = _without_key(parse(index.predicate), columns)
-        if found and all(condition.column in table.by_name for condition in found):
+        if other.schema == table.schema and found and _is_lifecycle(table, found):
             return found, (f"{other.schema}.{other.name} guards the same key so ({index.name}): {render(found)}",)
     return None
 
@@ -195,20 +227,26 @@ def _from_values(
     for column in table.columns:
         if column.name in silent:
             continue
-        form = form_of(column)
-        if form == "live" and column.category == "B":
+        if form_of(column) == "live":
             return (Condition("true", column.name),), (f"{column.name} says so by its name",)
-        if form != "status":
-            continue
-        known = _known_values(catalog, table, column, values)
-        live = [value for value in known if _word(value) in LIVE_VALUES]
-        retired = [value for value in known if _word(value) in RETIRED_VALUES]
-        if retired and len(live) + len(retired) < len(known):
-            gone = Condition("not in", column.name, tuple(sorted(literal(value) for value in retired)))
-            return (gone,), (f"{column.name} has retired values ({', '.join(retired)}); all others are live",)
-        if live and retired:
-            chosen = Condition("in", column.name, tuple(sorted(literal(value) for value in live)))
-            return (chosen,), (f"{column.name} has live values ({', '.join(live)}) and retired ones",)
+        found = _from_status(catalog, table, column, values)
+        if found:
+            return (found[0],), (found[1],)
+    return None
+
+
+def _from_status(catalog: Catalog, table: Table, column: Column, values: Values) -> tuple[Condition, str] | None:
+    if form_of(column) != "status":
+        return None
+    known = _known_values(catalog, table, column, values)
+    live = [value for value in known if _word(value) in LIVE_VALUES]
+    retired = [value for value in known if _word(value) in RETIRED_VALUES]
+    if retired and len(live) + len(retired) < len(known):
+        gone = Condition("not in", column.name, tuple(sorted(literal(value) for value in retired)))
+        return gone, f"{column.name} has retired values ({', '.join(retired)}); all others are live"
+    if live and retired:
+        chosen = Condition("in", column.name, tuple(sorted(literal(value) for value in live)))
+        return chosen, f"{column.name} has live values ({', '.join(live)}) and retired ones"
     return None
 
 

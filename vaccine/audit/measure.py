@@ -15,24 +15,28 @@ import psycopg
 
 from vaccine.audit.counts import KeyCounts, KeyQuery, count_keys, count_values, count_variants
 from vaccine.audit.coverage import Coverage, coverage
+from vaccine.audit.doubts import doubts, open_where_null
 from vaccine.audit.finding import Lifecycle
-from vaccine.audit.groups import Details, by_value, created_through, describe_duplicates
+from vaccine.audit.groups import Details, bursts, by_value, created_through, describe_duplicates
 from vaccine.audit.implication import proves
 from vaccine.audit.lifecycle import (
     Override,
-    Values,
     lifecycle,
     may_say_nothing,
     siblings,
+    statuses,
+    unguarded_part,
     whole_predicate,
 )
+from vaccine.audit.retired import moving
+from vaccine.audit.signs import Chosen, Values, choose, conditions, count_signs
 from vaccine.candidates import CandidateKey
-from vaccine.candidates.lifecycle import lifecycle_columns
+from vaccine.candidates.lifecycle import form_of, lifecycle_columns
 from vaccine.catalog.foreign import called_by
 from vaccine.catalog.model import Catalog, Table
 from vaccine.catalog.reader import Reader
 from vaccine.errors import PredicateError
-from vaccine.predicates import parse
+from vaccine.predicates import parse, render
 
 Overrides = Mapping[tuple[str, ...], Override | None]
 LARGE_ROWS = 1_000_000
@@ -164,7 +168,8 @@ def _count_live(reader: Reader, scene: Scene, known: list[Measured]) -> list[Mea
             values = {name: count_values(reader, scene.table, name) for name in columns}
     for number, (key, each) in enumerate(zip(scene.keys, known, strict=True)):
         if each.every is not None:
-            seen = _known(scene, key, values, history=each.every.groups > 0)
+            shown = _shown_by_rows(reader, scene, key, each, values)
+            seen = _known(scene, key, values, history=each.every.groups > 0, shown=shown)
             kept = each.coverage if seen.predicate == each.predicate else seen.coverage
             known[number] = replace(
                 each,
@@ -186,7 +191,38 @@ def _count_live(reader: Reader, scene: Scene, known: list[Measured]) -> list[Mea
         counts = count_keys(reader, scene.table, queries)
     for number, of in zip(pending, counts, strict=True):
         known[number] = _told_by_rows(scene, number, replace(known[number], live=_whole(of)), values)
-    return _all_live(known)
+    return [_retired(reader, scene, key, each) for key, each in zip(scene.keys, _all_live(known), strict=True)]
+
+
+def _retired(reader: Reader, scene: Scene, key: CandidateKey, known: Measured) -> Measured:
+    """The assignment completed by what the rows that are retired today have in common, where rows must be retired."""
+    of, override = known.lifecycle, scene.overrides.get(key.columns)
+    if not known.live or not known.live.groups or not of.predicate or (override and override.assign is not None):
+        return known
+    named = [name for name, _ in of.assign] or list(of.columns)
+    by_name = scene.table.by_name
+    conditions_of = [each for each in parse(of.predicate) if each.column in by_name and form_of(by_name[each.column])]
+    retire = next((each for each in conditions_of if each.column in named), None)
+    if retire is None:
+        return known
+    with reader.block(scene.limits.timeout_ms()):
+        assign, reasons = moving(reader, scene.table, KeyQuery(key.columns, of.predicate), retire, of.assign)
+    return replace(known, lifecycle=replace(of, assign=assign, reasons=(*of.reasons, *reasons)))
+
+
+def _shown_by_rows(reader: Reader, scene: Scene, key: CandidateKey, known: Measured, values: Values) -> Chosen | None:
+    """Who is live by what the rows of a repeated key show; None where no column offers to say, or a person has."""
+    override = scene.overrides.get(key.columns)
+    if known.every is None or not known.every.groups or (override and override.predicate is not None):
+        return None
+    words = statuses(scene.catalog, scene.table, key.columns, values)
+    offered = conditions(scene.table, key.columns, values, words)
+    if not offered:
+        return None
+    with reader.block(scene.limits.timeout_ms()):
+        hole = unguarded_part(scene.table, key.columns)
+        within = KeyQuery(key.columns, render([hole[0]]) if hole else None)
+        return choose(scene.table, count_signs(reader, scene.table, within, offered), (hole[0],) if hole else ())
 
 
 def _told_by_rows(scene: Scene, number: int, known: Measured, values: Values) -> Measured:
@@ -240,22 +276,45 @@ def _described(reader: Reader, scene: Scene, key: CandidateKey, known: Measured)
     """The same with its duplicates in detail, and with what was left unmeasured."""
     unknowns = _left_out(known, scene.limits.large_rows)
     if not _worth_describing(known):
-        return replace(known, unknowns=unknowns)
+        return replace(known, unknowns=unknowns, details=_how_made(reader, scene, key, known))
+    query = KeyQuery(key.columns, known.lifecycle.predicate)
     try:
         with reader.block(scene.limits.timeout_ms() or 1):
-            details = _details(reader, scene, KeyQuery(key.columns, known.lifecycle.predicate), known)
+            details = _details(reader, scene, query, known)
+            known = _doubted(reader, scene, query, known)
     except psycopg.Error as error:
         return replace(known, unknowns=(*unknowns, "the duplicate groups: " + _why(scene.table, error)))
     return replace(known, details=details, unknowns=unknowns)
 
 
+def _doubted(reader: Reader, scene: Scene, query: KeyQuery, known: Measured) -> Measured:
+    """The same with what a person must decide."""
+    of = known.lifecycle
+    found = [*of.questions, *open_where_null(reader, scene.table, query, known.every)]
+    if known.live and known.live.groups:
+        found += doubts(reader, scene.catalog, scene.table, query, of)
+    return replace(known, lifecycle=replace(of, questions=tuple(found)))
+
+
+def _how_made(reader: Reader, scene: Scene, key: CandidateKey, known: Measured) -> Details | None:
+    """Of a key that repeats in most rows, when the rows were made: a race leaves them within seconds."""
+    counts = known.live or known.every
+    if counts is None or not counts.groups or counts.rows > scene.limits.large_rows or known.coverage.guarded:
+        return None
+    try:
+        with reader.block(scene.limits.timeout_ms() or 1):
+            return Details(bursts=bursts(reader, scene.table, KeyQuery(key.columns, known.lifecycle.predicate)))
+    except psycopg.Error:
+        return None  # one sign less; what it says is asked for again where the key is planned
+
+
 def _worth_describing(known: Measured) -> bool:
     counts = known.every or known.live
-    if counts is None or (known.coverage.guarded and not counts.groups):
+    if counts is None or (known.coverage.guarded and not (counts.groups or counts.open_groups)):
         return False
     if counts.rows >= FEW and all(of.keys * 2 < of.keyed for of in (counts, known.live or counts)):
         return False  # it repeats on purpose: its groups are no damage
-    return bool(counts.groups) or (known.every is not None and known.every.rows > 0)
+    return bool(counts.groups or counts.open_groups) or (known.every is not None and known.every.rows > 0)
 
 
 def _details(reader: Reader, scene: Scene, query: KeyQuery, known: Measured) -> Details:
@@ -287,6 +346,7 @@ def _known(
     *,
     history: bool = False,
     ignored: Sequence[str] = (),
+    shown: Chosen | None = None,
 ) -> Measured:
     """What structure says of one key, with the lifecycle's values where they were counted."""
     catalog, table = scene.catalog, scene.table
@@ -301,6 +361,7 @@ def _known(
         override=override,
         hint=key.predicate,
         ignored=ignored,
+        shown=shown,
     )
     return Measured(
         coverage=coverage(table, key.columns, parse(found.predicate)),

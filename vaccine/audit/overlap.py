@@ -8,14 +8,13 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from vaccine.audit.finding import Finding, Priority
+from vaccine.audit.finding import DEFECTS, Finding, Priority
 
 WAY_OF_LIFE = 0.15  # from this share of excess rows on a key repeats by habit, not by accident
 SCOPE = re.compile(
     r"_id$|(^|_)(tenant|org|organi[sz]ation|account|workspace|project|team|company|site|shop|store|locale|lang|language|"
     r"country|country_code|region|type|kind|category|year|scope|namespace|env|environment|source|provider|day|date)$"
 )
-OPEN = (Priority.HIGH, Priority.MEDIUM, Priority.LOW)
 
 Key = tuple[str, str, tuple[str, ...]]
 
@@ -86,7 +85,7 @@ def _live(finding: Finding) -> str | None:
 
 
 def _counted(finding: Finding) -> bool:
-    return finding.priority in OPEN and bool(finding.rows) and finding.live_excess_rows is not None
+    return finding.priority in DEFECTS and bool(finding.rows) and finding.live_excess_rows is not None
 
 
 def _key(finding: Finding) -> Key:

@@ -13,15 +13,20 @@ from vaccine.audit.finding import Priority, Writer
 from vaccine.audit.groups import Details
 from vaccine.audit.hints.statistics import like_a_key
 from vaccine.catalog.model import Table
-from vaccine.predicates import parse, render
+from vaccine.predicates import parse, quote, render
 
 FEW_ROWS = 10  # below: too little data to say, or to hurt
 ENOUGH_ROWS = 20  # from here on the share of distinct keys means something
 KEY_SHARE = 0.5  # fewer distinct keys than this share of the rows: they repeat on purpose
 STRAY_SHARE = 0.15  # excess rows up to this share of the rows are damage, not a way of life
-STRAY_NAMES = 0.03  # the same for a name or a title, which other rows may share by right
+STRAY_NAMES = 0.03  # up to here they are strays even of a name or a title, which other rows may share by right
 MOSTLY_NULL = 0.9
 ACTIVE = 0.5  # confidence from which a writer counts as active
+RACED = 0.5  # of the excess rows, made within seconds of another one: from here on they are races
+SPREAD = 0.1  # up to here their times are a habit
+GROUP_ROWS = 5  # rows a key, on average: from here on it groups them
+DAMAGED, UNCLEAR = 1.0, 0.5  # what must speak for a key that repeats in most rows
+FOUND_FIRST = "find-then-insert"
 LOG = re.compile(
     r"(^|_)(logs?|logged|changelogs?|histor(y|ies|ical)|audits?|audit_trail|journals?|trace|traces|measurements?|"
     r"telemetry|metrics?|heartbeats?|births?)(_|$)"
@@ -53,23 +58,22 @@ class Facts:
     siblings: Sequence[str] = ()
     filled_by_trigger: bool = False
     details: Details | None = None
+    looked_up: bool = False  # statements or functions look rows up by it
+    open_where_null: tuple[str, ...] = ()  # damage that no plain unique index would notice, in words
 
 
 def judge(facts: Facts) -> Judgement:
     """The priority of one key."""
-    if facts.coverage.guarded:
-        names = ", ".join(_guard(facts, name) for name in facts.coverage.guarded_by)
-        return Judgement(Priority.GUARDED, facts.score, (f"guarded by {names}", *facts.coverage.holes))
-    log = _log(facts)
-    if log:
-        return Judgement(Priority.LOG, facts.score / 4, log)
-    shared = _intentional(facts)
-    if shared:
-        return Judgement(Priority.INTENTIONAL, facts.score / 4, shared)
+    settled = _settled(facts)
+    if settled is not None:
+        return settled
     invalid = tuple(_invalid(facts, name, enforces=enforces) for name, enforces in facts.coverage.invalid)
     groups, excess = _real_damage(facts)
     if groups:
-        why = (_damage(groups, excess), *invalid, *_odd_values(facts), *_pattern(facts))
+        why = (_damage(groups, excess), *invalid, *_raced(facts), *_odd_values(facts), *_pattern(facts))
+        if _by_habit(facts, excess) and _for_a_key(facts) < DAMAGED and _looked_up(facts):
+            even = "the rows too many came evenly over time, so nobody raced"
+            return Judgement(Priority.DECIDE, max(facts.score, 0.5), (why[0], even, *why[1:], _look_at(facts)))
         return Judgement(Priority.HIGH, _with_data(facts), why)
     if facts.sample and facts.sample.groups and not facts.live:
         return Judgement(Priority.HIGH, _raised(facts.score, 1.0), (_sampled_damage(facts.sample), *invalid))
@@ -78,6 +82,61 @@ def judge(facts: Facts) -> Judgement:
         priority = Priority.MEDIUM
     pattern = _pattern(facts) if priority is not Priority.LOW else ()
     return Judgement(priority, _with_data(facts), (*invalid, *reasons, *_odd_values(facts), *pattern))
+
+
+def _settled(facts: Facts) -> Judgement | None:
+    """What needs no further look: a hole, a guard, a log, a key that repeats on purpose; or nobody can tell."""
+    if facts.open_where_null:
+        return Judgement(Priority.HIGH, _raised(facts.score, 1.0), facts.open_where_null)
+    if facts.coverage.guarded:
+        names = ", ".join(_guard(facts, name) for name in facts.coverage.guarded_by)
+        return Judgement(Priority.GUARDED, facts.score, (f"guarded by {names}", *facts.coverage.holes))
+    log = _log(facts)
+    if log:
+        return Judgement(Priority.LOG, facts.score / 4, log)
+    shared = _intentional(facts)
+    if not shared or _for_a_key(facts) >= DAMAGED:
+        return None
+    if (_for_a_key(facts) >= UNCLEAR or _few_each(facts)) and not facts.sample:
+        return Judgement(Priority.DECIDE, max(facts.score, 0.5), (*_speaks_for(facts), *shared, _look_at(facts)))
+    return Judgement(Priority.INTENTIONAL, facts.score / 4, shared)
+
+
+def _for_a_key(facts: Facts) -> float:
+    """How much speaks for a key that repeats in most rows; the share of its repeats alone says nothing."""
+    spread = facts.details.bursts if facts.details else None
+    raced = 0.0 if spread is None else 1.0 if spread >= RACED else -1.0 if spread <= SPREAD else 0.0
+    looked_up = any(writer.verdict == FOUND_FIRST for writer in facts.writers) or facts.looked_up
+    return raced + (1.0 if looked_up else 0.0) + (0.5 if facts.siblings else 0.0)
+
+
+def _few_each(facts: Facts) -> bool:
+    """Whether a key by its name repeats a few times each, and no column says when: nobody can tell."""
+    every, unknown = facts.every, facts.details is None or facts.details.bursts is None
+    return bool(every and unknown and every.keyed < GROUP_ROWS * every.keys and _looked_up(facts))
+
+
+def _speaks_for(facts: Facts) -> tuple[str, ...]:
+    found = [*_raced(facts)]
+    if facts.siblings:
+        found.append(f"{facts.siblings[0]} guards the same key")
+    if facts.looked_up:
+        found.append("rows are looked up by it")
+    return tuple(found)
+
+
+def _raced(facts: Facts) -> tuple[str, ...]:
+    spread = facts.details.bursts if facts.details else None
+    if spread is None or spread < RACED:
+        return ()
+    return (f"{spread:.0%} of the rows too many were made within 10 s of another one: writers raced",)
+
+
+def _look_at(facts: Facts) -> str:
+    key = ", ".join(map(quote, facts.columns))
+    table = f"{quote(facts.table.schema)}.{quote(facts.table.name)}"
+    query = f"SELECT {key}, count(*) FROM {table} GROUP BY {key} HAVING count(*) > 1 ORDER BY 2 DESC"  # noqa: S608  shown
+    return f"damage or groups? look at: {query} LIMIT 20"
 
 
 def _guard(facts: Facts, name: str) -> str:
@@ -223,10 +282,21 @@ def _with_data(facts: Facts) -> float:
     sure = min(2.5, math.log10(rows))
     if excess == 0:
         return _raised(facts.score, sure)
-    looked_up = _looked_up(facts)
-    if excess <= (STRAY_SHARE if looked_up else STRAY_NAMES) * rows:
-        return _raised(facts.score, sure + 1.0 if looked_up else sure / 2)
-    return facts.score if looked_up and counts is facts.live else _raised(facts.score, -1.0)
+    if _for_a_key(facts) >= DAMAGED:
+        return max(0.5, _raised(facts.score, sure))
+    if _by_habit(facts, excess):
+        return _raised(facts.score, -1.0)
+    if _looked_up(facts):
+        few, some = excess <= STRAY_NAMES * rows, excess <= STRAY_SHARE * rows
+        return _raised(facts.score, sure + 1.0 if few else 0.75 * sure if some else sure / 2)
+    return _raised(facts.score, sure / 2 if excess <= STRAY_NAMES * rows else -1.0)
+
+
+def _by_habit(facts: Facts, excess: int) -> bool:
+    """Whether the rows too many came evenly over time: nobody raced, so the key may repeat by right."""
+    spread = facts.details.bursts if facts.details else None
+    many = facts.live is not None and excess > STRAY_SHARE * facts.live.keyed
+    return many and spread is not None and spread <= SPREAD
 
 
 def _looked_up(facts: Facts) -> bool:

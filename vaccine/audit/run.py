@@ -10,7 +10,7 @@ from datetime import date
 import psycopg
 
 from vaccine.audit.details import details
-from vaccine.audit.finding import Finding, Priority, Writer
+from vaccine.audit.finding import DEFECTS, Finding, Priority, Writer
 from vaccine.audit.given import accepted
 from vaccine.audit.hints.statements import read_statements
 from vaccine.audit.lifecycle import Override
@@ -31,7 +31,6 @@ from vaccine.predicates import quote
 __all__ = ["Audit", "AuditSettings", "InvalidIndex", "audit_key", "key_text", "run_audit"]
 
 ORDER = {priority: place for place, priority in enumerate(Priority)}
-DEFECTS = (Priority.HIGH, Priority.MEDIUM, Priority.LOW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +221,8 @@ def _finding(table: Table, key: CandidateKey, measured: Measured, writers: Write
         siblings=measured.siblings,
         filled_by_trigger=filled_by_trigger(seen),
         details=measured.details,
+        looked_up=key.looked_up,
+        open_where_null=tuple(each.text for each in measured.lifecycle.questions if each.about == "key"),
     )
     judgement = judge(facts)
     unguarded = judgement.priority in DEFECTS

@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection
 from functools import lru_cache
 
+from vaccine.candidates.words import snake
 from vaccine.catalog.model import Column, Table
 from vaccine.predicates import Condition, Predicate, render
 
@@ -29,9 +30,17 @@ VALID_TO = re.compile(
 )
 
 
+ONE_FLAG = re.compile(r"^(is_|as_)?(the_)?(default|primary|head|main|preferred|principal)(_flag)?$")
+
+
+def is_deletion(name: str) -> bool:
+    """Whether a name says that a row is gone, rather than that something is over."""
+    return bool(GONE.search(snake(name)))
+
+
 def lifecycle_columns(table: Table) -> tuple[str, ...]:
     """Columns whose values say whether a row is live: the ones to count before `lifecycle` is asked."""
-    return tuple(column.name for column in table.columns if form_of(column) in {"status", "live", "dead"})
+    return tuple(column.name for column in table.columns if form_of(column) in {"status", "code", "live", "dead"})
 
 
 def named_predicate(table: Table, columns: Collection[str]) -> str | None:
@@ -51,14 +60,15 @@ def from_names(table: Table, silent: Collection[str], *, history: bool) -> tuple
         for column, form in spoken:
             if form != wanted:
                 continue
-            sure = CURRENT_FLAG.match(column.name) or GONE.search(column.name) or form == "valid_to"
-            condition = _live_condition(column, form) if sure or (history and form != "live") else None
+            sure = CURRENT_FLAG.match(snake(column.name)) or is_deletion(column.name) or form == "valid_to"
+            condition = live_condition(column, form) if sure or (history and form != "live") else None
             if condition:
                 return (condition,), (f"{column.name} says so by its name",)
     return None
 
 
-def _live_condition(column: Column, form: str) -> Condition | None:
+def live_condition(column: Column, form: str) -> Condition | None:
+    """What a live row satisfies, by one column; None where its values could not tell."""
     if form in {"ended", "valid_to"}:
         if not column.not_null:
             return Condition("null", column.name)
@@ -71,8 +81,11 @@ def _live_condition(column: Column, form: str) -> Condition | None:
 
 
 def form_of(column: Column) -> str:
-    """What a column says of its row by name and type: status, live, dead, ended, valid_to, or nothing."""
-    return _form_by_name(column.name, column.category)
+    """What a column says of its row by name and type: status, code, live, one, dead, ended, valid_to, or nothing.
+
+    `code` is a status that is a number, `one` a flag that one row of several has: `is_default`.
+    """
+    return _form_by_name(snake(column.name), column.category)
 
 
 @lru_cache(maxsize=8192)
@@ -80,7 +93,10 @@ def _form_by_name(name: str, category: str) -> str:
     if category in {"S", "E"}:
         return "status" if STATUS.search(name) else ""
     if category == "B":
-        return "live" if LIVE_FLAG.match(name) else "dead" if DEAD_FLAG.match(name) else ""
+        forms = (("live", LIVE_FLAG), ("dead", DEAD_FLAG), ("one", ONE_FLAG))
+        return next((form for form, pattern in forms if pattern.match(name)), "")
+    if category == "N":
+        return "code" if STATUS.search(name) else ""
     if category == "D":
         return "ended" if ENDED_AT.match(name) else "valid_to" if VALID_TO.match(name) else ""
     return ""

@@ -22,6 +22,7 @@ class CandidateKey:
     predicate: str | None
     score: float
     reasons: tuple[str, ...] = ()
+    looked_up: bool = False  # statements, functions or source look rows up by it
 
 
 @dataclass(frozen=True, slots=True)

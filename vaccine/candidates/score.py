@@ -39,6 +39,7 @@ class _Scored:
     found: list[str]  # features; the last one says how it is indexed
     said: tuple[str, ...] = ()
     parts: tuple[tuple[str, str], ...] = ()  # which column is a code, a name and so on
+    looked_up: bool = False
 
 
 @dataclass(slots=True)
@@ -167,8 +168,9 @@ def _with_hints(table: Table, scored: Iterable[_Scored], hints: Iterable[KeyHint
             if any(guard <= key for guard in _guarded(table)):
                 continue
             item = _Scored(tuple(dict.fromkeys(hint.columns)), _HINTED, [])
+        looked_up = item.looked_up or (hint.source != "statistics" and hint.weight > 0)
         odds = max(item.odds, _HINTED) + hint.weight if hint.weight > 0 else item.odds + hint.weight
-        known[key] = _Scored(item.columns, odds, item.found, (*item.said, hint.reason), item.parts)
+        known[key] = _Scored(item.columns, odds, item.found, (*item.said, hint.reason), item.parts, looked_up)
     return known.values()
 
 
@@ -181,7 +183,7 @@ def _score(item: _Scored) -> float:
 
 def _key(table: Table, item: _Scored) -> CandidateKey:
     predicate = named_predicate(table, item.columns)
-    return CandidateKey(table.schema, table.name, item.columns, predicate, _score(item), _reasons(item))
+    return CandidateKey(table.schema, table.name, item.columns, predicate, _score(item), _reasons(item), item.looked_up)
 
 
 def _reasons(item: _Scored) -> tuple[str, ...]:

@@ -79,6 +79,12 @@ def words_of(name: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=65536)
+def snake(name: str) -> str:
+    """The name in snake_case: deletedAt → deleted_at."""
+    return _HUMP.sub("_", name).lower()
+
+
+@lru_cache(maxsize=65536)
 def family_of(name: str) -> str:
     """What the name stands for: a key of FAMILIES, "id" for `…_id`, "" when it says nothing."""
     words = words_of(name)

@@ -10,7 +10,7 @@ from vaccine.cli.auditing import audit_options, run
 from vaccine.cli.common import console
 
 FORMATS = ("table", "json", "markdown", "html", "sarif")
-FAIL_ON = ("high", "medium", "low")
+FAIL_ON = ("high", "medium", "decide", "low")
 
 
 @click.command("audit")

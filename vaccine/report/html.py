@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from vaccine import __version__
-from vaccine.audit.finding import Finding, Priority
+from vaccine.audit.finding import DEFECTS, Finding, Priority
 from vaccine.audit.run import Audit
 from vaccine.report import words
 
@@ -22,7 +22,7 @@ code { background: #f3f3f3; padding: .1rem .3rem; }
 def render(audit: Audit) -> str:
     """The whole audit as a page; what a catalog holds is escaped."""
     catalog = audit.catalog
-    shown = [finding for finding in audit.findings if finding.priority in words.DEFECTS]
+    shown = [finding for finding in audit.findings if finding.priority in DEFECTS]
     title = escape(f"Schema audit of {words.printable(catalog.database)}")
     parts = [
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>',

@@ -97,4 +97,7 @@ def _lifecycle(lifecycle: Lifecycle | None) -> dict[str, Any] | None:
         },
         "survivor": list(lifecycle.survivor),
         "reasons": list(lifecycle.reasons),
+        "questions": [
+            {"about": each.about, "text": each.text, "options": list(each.options)} for each in lifecycle.questions
+        ],
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from vaccine import __version__
-from vaccine.audit.finding import Finding, Priority
+from vaccine.audit.finding import DEFECTS, Finding, Priority
 from vaccine.audit.run import Audit
 from vaccine.report import words
 
@@ -22,7 +22,7 @@ def render(audit: Audit) -> str:
         f"{audit.statements_run:,} statements run, all in READ ONLY transactions: none wrote.",
         "",
     ]
-    shown = [finding for finding in audit.findings if finding.priority in words.DEFECTS]
+    shown = [finding for finding in audit.findings if finding.priority in DEFECTS]
     if shown:
         lines += [
             "| Priority | Key | Rows | Distinct | Live duplicate groups | Rows too many | Why |",

@@ -10,7 +10,7 @@ from vaccine.audit.finding import Finding, Priority, Writer
 from vaccine.audit.run import Audit, key_text
 from vaccine.report import words
 
-LEVEL = {Priority.HIGH: "error", Priority.MEDIUM: "warning", Priority.LOW: "note"}
+LEVEL = {Priority.HIGH: "error", Priority.MEDIUM: "warning", Priority.DECIDE: "warning", Priority.LOW: "note"}
 RULES = {
     "live-duplicates": "Rows that should be one row exist more than once",
     "unguarded-key": "No unique index guards a logical key",

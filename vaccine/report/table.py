@@ -11,13 +11,14 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from vaccine.audit.finding import Finding, Priority
+from vaccine.audit.finding import DEFECTS, Finding, Priority
 from vaccine.audit.run import Audit
 from vaccine.report import words
 
 STYLE = {
     Priority.HIGH: "bold red",
     Priority.MEDIUM: "yellow",
+    Priority.DECIDE: "magenta",
     Priority.LOW: "cyan",
     Priority.GUARDED: "green",
     Priority.INTENTIONAL: "dim",
@@ -30,7 +31,7 @@ HEADINGS = ("PRIORITY", "KEY", "ROWS", "DISTINCT", "DUPLICATES")
 
 def show(audit: Audit, console: Any, *, everything: bool = False) -> None:
     """Print the audit; guarded, intentional and log keys are counted, or listed with `everything`."""
-    shown = [finding for finding in audit.findings if everything or finding.priority in words.DEFECTS]
+    shown = [finding for finding in audit.findings if everything or finding.priority in DEFECTS]
     low = [finding for finding in shown if finding.priority is Priority.LOW]
     cut = 0 if everything else max(0, len(low) - LOW_SHOWN)
     hidden = set(map(id, low[LOW_SHOWN:])) if cut else set()

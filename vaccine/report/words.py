@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from vaccine.audit.finding import Finding, Priority, Writer
+from vaccine.audit.finding import DEFECTS, Finding, Lifecycle, Priority, Writer
 from vaccine.audit.run import Audit, key_text
 
-DEFECTS = (Priority.HIGH, Priority.MEDIUM, Priority.LOW)
 UNKNOWNS_SHOWN = 8
 VALUE_SHOWN = 30
 _SECONDS = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\.\d+(?:[+-]\d\d(?::\d\d)?)?$")
@@ -89,10 +88,22 @@ def _lifecycle(finding: Finding) -> list[str]:
     found = finding.lifecycle
     if found is None:
         return []
+    decide = [f"decide: {each.text}: {' or '.join(each.options)}" for each in found.questions]
     if not found.predicate:
-        return ["live rows: all; no column says otherwise"]
+        return [
+            "live rows: all; no column says otherwise" if not decide else "live rows: all, as things stand",
+            *decide,
+        ]
     why = f"  ({found.reasons[0]})" if found.reasons else ""
-    return [f"live rows: {found.predicate}{why}", *(found.reasons[-1:] if found.assign else ())]
+    return [f"live rows: {found.predicate}{why}", *(_retired(found) if found.assign else ()), *decide]
+
+
+def _retired(found: Lifecycle) -> tuple[str, ...]:
+    """How a row is retired; the reasons that no column of the assignment is named in are those of the predicate."""
+    names = tuple(f"{name}:" for name, _ in found.assign)
+    return tuple(
+        each for each in found.reasons if each.startswith(("a row is retired by", "how a row is retired", *names))
+    )
 
 
 def _values(finding: Finding) -> list[str]:

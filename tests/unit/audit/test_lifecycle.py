@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from vaccine.audit.finding import Expression
-from vaccine.audit.lifecycle import Override, lifecycle, survivor_order, whole_predicate
+from vaccine.audit.lifecycle import Override, lifecycle, whole_predicate
+from vaccine.audit.survivor import survivor_order
 from vaccine.catalog.model import Catalog, Column, FieldChoices, Index, Table
 
 

@@ -24,7 +24,8 @@ DAMAGED = Finding(
     unknowns=("what applications run",),
     lifecycle=Lifecycle(
         "status = 'open'", ("status",), (("status", "resolved"), ("resolved_at", Expression("now()"))),
-        ("last_seen_at DESC NULLS LAST",), ("an index of a sibling says so", "a row is resolved by status"),
+        ("last_seen_at DESC NULLS LAST",),
+        ("an index of a sibling says so", "a row is retired by status = 'resolved', a value that the column has"),
     ),
     details=(
         ("null_rows", 12),
