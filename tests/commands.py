@@ -17,9 +17,14 @@ class Shell:
     url: str
 
     def run(
-        self, program: str, *arguments: str, status: int | None = 0, url: str | None = None
+        self,
+        program: str,
+        *arguments: str,
+        status: int | None = 0,
+        url: str | None = None,
+        given: str | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run `vaccine` or `alembic` with no standard input, and see that it ends with `status` (None: with any)."""
+        """Run `vaccine` or `alembic` with `given` on its standard input; see that it ends with `status` (None: any)."""
         kept = {
             name: value for name, value in os.environ.items() if not name.startswith("PG") and name != "DATABASE_URL"
         }
@@ -27,7 +32,7 @@ class Shell:
             [sys.executable, "-m", program, *arguments],
             cwd=self.folder,
             env={**kept, "VACCINE_URL": url or self.url, "COLUMNS": "120"},
-            stdin=subprocess.DEVNULL,
+            input=given or "",
             capture_output=True,
             text=True,
             check=False,
@@ -40,10 +45,10 @@ class Shell:
         return done
 
     def vaccine(
-        self, *arguments: str, status: int | None = 0, url: str | None = None
+        self, *arguments: str, status: int | None = 0, url: str | None = None, given: str | None = None
     ) -> subprocess.CompletedProcess[str]:
         """`vaccine …`."""
-        return self.run("vaccine", *arguments, status=status, url=url)
+        return self.run("vaccine", *arguments, status=status, url=url, given=given)
 
     def alembic(self, *arguments: str, status: int = 0, url: str | None = None) -> subprocess.CompletedProcess[str]:
         """`alembic …`; any error of a revision ends with 255, which is Alembic's."""

@@ -42,10 +42,10 @@ def test_the_audits_database_there_and_back(tmp_path: Path, server: Server, audi
         ("system_issues", ["violation_hash"], 2)
     ]
     planned = shell.vaccine("plan", "-o", "plan.json").stdout
-    assert "keep    id 3896" in planned
-    assert "resolve id 3994" in planned
-    assert "keep    id 3884" in planned
-    assert "resolve id 3999" in planned
+    assert "keep     3896" in planned
+    assert "resolve  3994" in planned
+    assert "keep     3884" in planned
+    assert "resolve  3999" in planned
     assert whole_dump(server, audit_database) == before
     shell.vaccine("revision", "plan.json")
     assert whole_dump(server, audit_database) == before

@@ -21,7 +21,7 @@ from vaccine.operations.key import Key, Policy
 from vaccine.operations.options import Options
 from vaccine.operations.rows.journal import ensure_images, ensure_journal
 from vaccine.operations.rows.resolve import Resolved, Resolver, resolve
-from vaccine.plan import groups as plan_groups
+from vaccine.plan import excess
 from vaccine.plan.fingerprint import refuse_drift
 from vaccine.plan.make import make_plan
 from vaccine.plan.model import Plan
@@ -63,8 +63,8 @@ CHANGES = [
 def planned(url: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Plan, Plan]:
     """The plan with its rows by name, and as it would be if they were many: with a mark of each."""
     plans = []
-    for few in (plan_groups.FEW, 0):
-        monkeypatch.setattr(plan_groups, "FEW", few)
+    for few in (excess.FEW, 0):
+        monkeypatch.setattr(excess, "FEW", few)
         with read_only(url) as connection:
             plans.append(make_plan(connection, [KeyName(None, "issues", ("hash",))], CHOICES))
     return plans[0], plans[1]

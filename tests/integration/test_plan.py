@@ -40,9 +40,10 @@ def plan_of(shell: Shell, *arguments: str, status: int = 0) -> dict[str, object]
 
 def test_the_group_its_survivor_and_why(shell: Shell) -> None:
     told = shell.vaccine("plan", "issues.hash", *LIVE, *RETIRE, "--survivor", "seen_at DESC").stdout
-    assert "keep    id 1   seen_at DESC: 2026-01-02 00:00:00+00 comes before 2026-01-01 00:00:00+00" in told
-    assert "resolve id 2" in told
-    assert "the rows differ in: seen_at, note" in told
+    lines = [line.split() for line in told.splitlines()]
+    assert ["id", "seen_at", "note"] in lines
+    assert ["keep", "1", "2026-01-02", "00:00:00+00", "x"] in lines
+    assert ["resolve", "2", "2026-01-01", "00:00:00+00", "y"] in lines
     assert "CREATE UNIQUE INDEX CONCURRENTLY" in told
     assert "ON CONFLICT" in told
 
@@ -57,7 +58,7 @@ def test_a_row_kept_by_hand_survives(shell: Shell) -> None:
 def test_a_key_without_duplicates_gets_only_the_index(shell: Shell) -> None:
     told = shell.vaccine("plan", "tasks.code").stdout
     assert "none: only the index would be built" in told
-    assert "resolve" not in told.partition("What would run")[2].partition("Time and disk")[0]
+    assert "retires" not in told
 
 
 @pytest.mark.parametrize(
@@ -237,7 +238,7 @@ def test_the_paths_alone_go_to_stdout(shell: Shell) -> None:
     done = shell.vaccine("revision", "plan.json")
     (path,) = done.stdout.splitlines()
     assert Path(path).is_file()
-    assert "alembic upgrade head" in done.stderr
+    assert "then run: alembic upgrade " in done.stderr
 
 
 def test_the_writers_that_will_fail_on_the_day_are_named(shell: Shell) -> None:

@@ -14,6 +14,10 @@ key = "public.system_issues.violation_hash"
 predicate = "status = 'open'"
 assign = { status = "resolved" }              # or { deleted_at = { sql = "now()" } }
 survivor = ["last_seen_at DESC NULLS LAST"]
+keep = [["42"]]                               # these four as the options of `vaccine plan`
+name = "uq_system_issues_open"
+max_rows = 100
+gate = "always"
 """
 
 from __future__ import annotations
@@ -32,6 +36,7 @@ from vaccine.errors import ConfigurationError, UsageError
 
 Key = tuple[str, str, tuple[str, ...]]
 NAMES = ("vaccine.toml", "pyproject.toml")
+GATES = ("auto", "always", "never")
 DEFAULT_SCHEMA = "public"  # of a key that names none
 
 
@@ -93,6 +98,12 @@ def _section(path: Path, *, required: bool) -> dict[str, Any] | None:
     except FileNotFoundError:
         raise ConfigurationError(f"there is no file {path}", fix="name an existing file, or leave it out") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        if path.suffix == ".ini":
+            raise ConfigurationError(
+                f"{path} is no vaccine.toml",
+                why="--settings takes vaccine.toml",
+                fix=f"give alembic.ini with -c {path}",
+            ) from error
         raise ConfigurationError(f"{path} cannot be read as TOML", why=str(error), fix="correct the file") from error
     if path.name != "pyproject.toml":
         return document
@@ -141,8 +152,32 @@ def _override(path: Path, item: dict[str, Any]) -> Override:
     predicate = _typed(path, item, "predicate", str)
     survivor = _texts(path, item, "survivor") or None
     assign = _typed(path, item, "assign", dict)
+    name, gate = _typed(path, item, "name", str), _typed(path, item, "gate", str)
+    if gate not in (None, *GATES):
+        raise ConfigurationError(f"{path}: gate = {gate!r} is unknown", fix=f"write one of {', '.join(GATES)}")
+    most = _number(path, item, "max_rows")
+    if most is not None and most != int(most):
+        raise ConfigurationError(f"{path}: max_rows = {most!r} is no whole number", fix="write a number of rows")
+    keep = _keys(path, item)
     _refuse_rest(path, item, "[[lifecycle]]")
-    return Override(predicate, None if assign is None else _assignment(path, assign), survivor)
+    return Override(
+        predicate=predicate,
+        assign=None if assign is None else _assignment(path, assign),
+        survivor=survivor,
+        name=name,
+        keep=keep,
+        max_rows=None if most is None else int(most),
+        gate=gate,
+    )
+
+
+def _keys(path: Path, item: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
+    """Primary keys: each a list of values, or the value alone where the key is one column."""
+    found = item.pop("keep", [])
+    rows = [row if isinstance(row, list) else [row] for row in found] if isinstance(found, list) else None
+    if rows is None or not all(isinstance(value, (str, int)) for row in rows for value in row):
+        raise ConfigurationError(f"{path}: keep is no list of primary keys", fix='write keep = [["42"], ["43"]]')
+    return tuple(tuple(map(str, row)) for row in rows)
 
 
 def _assignment(path: Path, given: dict[str, Any]) -> Assignment:

@@ -34,11 +34,18 @@ SIBLINGS = 20  # other tables that are looked at for a pattern
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """What a person says of a key: it wins over all that is inferred. None leaves a part to inference."""
+    """What a person says of a key: it wins over all that is inferred. None leaves a part to inference.
+
+    The last four say nothing of the lifecycle: they are for the plan alone, as its options of these names.
+    """
 
     predicate: str | None = None
     assign: tuple[tuple[str, Scalar | Expression], ...] | None = None
     survivor: tuple[str, ...] | None = None
+    name: str | None = None
+    keep: tuple[tuple[str, ...], ...] = ()
+    max_rows: int | None = None
+    gate: str | None = None
 
 
 def lifecycle(

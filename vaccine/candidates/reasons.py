@@ -11,6 +11,7 @@ from vaccine.candidates.weights import WEIGHTS
 _WORTH = 0.3  # weights closer to zero are not worth a line
 _WORD_WORTH = 0.7  # nor are words below this
 _MOST = 4  # lines for a key, and as many against it
+AGAINST_IT = "against it"
 _WHAT = {
     "slug": "a slug", "token": "a token", "hash": "a hash", "login": "a login name", "external": "an identifier of"
     " another system", "name": "a name", "code": "a code", "key": "a key", "uuid": "a UUID that is not the primary key",
@@ -95,7 +96,7 @@ def reasons(found: tuple[str, ...], part_of: tuple[tuple[str, str], ...]) -> tup
         said = sentence(feature, weight, parts) if abs(weight) >= _WORTH else None
         if said is not None and said not in sides[weight > 0]:
             sides[weight > 0].append(said)
-    return (*sides[True][:_MOST], *(f"against it: {said}" for said in sides[False][:_MOST]))
+    return (*sides[True][:_MOST], *(f"{AGAINST_IT}: {said}" for said in sides[False][:_MOST]))
 
 
 def sentence(feature: str, weight: float, parts: Mapping[str, str]) -> str | None:

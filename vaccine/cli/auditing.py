@@ -1,4 +1,4 @@
-"""What `vaccine audit` and `vaccine check` share: the options that choose what to read, and the run."""
+"""What `vaccine audit`, `check` and `plan` share: the options that choose what to read, and the run."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ import click
 from vaccine.cli.common import config_option, url_option
 
 if TYPE_CHECKING:
+    import psycopg
+
     from vaccine.audit.run import Audit
+    from vaccine.audit.settings import AuditSettings
     from vaccine.audit.workers import AuditProgress
 
 F = TypeVar("F", bound=Callable[..., Any])
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=True)
-OPTIONS = (
+CHOOSING = (
     url_option,
     config_option,
     click.option(
@@ -35,15 +38,6 @@ OPTIONS = (
         help="Leave out schema.table or schema.table.column; * and ? fit any text.",
     ),
     click.option("--source", multiple=True, type=FOLDER, metavar="DIR", help="Source code whose writers count."),
-    click.option(
-        "--where",
-        "wheres",
-        multiple=True,
-        nargs=2,
-        metavar="KEY PREDICATE",
-        help="Which rows of [SCHEMA.]TABLE.COLUMN are live, such as: tasks.code \"status = 'open'\"",
-    ),
-    click.option("--structure-only", is_flag=True, help="Read no rows: judge by names, types, keys and indexes."),
     click.option("--budget", "budget_s", type=click.FloatRange(0), help="Seconds for reading rows, in all."),
     click.option(
         "--table-budget",
@@ -57,6 +51,19 @@ OPTIONS = (
     click.option("--min-score", type=click.FloatRange(0, 1), help="Show weaker or only stronger candidates."),
     click.option("--with-frameworks", is_flag=True, help="Look at the tables of frameworks and extensions too."),
 )
+OPTIONS = (
+    *CHOOSING[:6],
+    click.option(
+        "--where",
+        "wheres",
+        multiple=True,
+        nargs=2,
+        metavar="KEY PREDICATE",
+        help="Which rows of [SCHEMA.]TABLE.COLUMN are live, such as: tasks.code \"status = 'open'\"",
+    ),
+    click.option("--structure-only", is_flag=True, help="Read no rows: judge by names, types, keys and indexes."),
+    *CHOOSING[6:],
+)
 
 
 def audit_options(function: F) -> F:
@@ -66,41 +73,59 @@ def audit_options(function: F) -> F:
     return function
 
 
+def choosing_options(function: F) -> F:
+    """The options of an audit that choose what to look at; pass them on to `opened`."""
+    for option in reversed(CHOOSING):
+        function = option(function)
+    return function
+
+
 def run(options: dict[str, Any]) -> Audit:
     """Audit the database that the options name."""
+    from vaccine.audit.run import run_audit
+
+    with opened(options) as (connection, settings):
+        return run_audit(connection, settings)
+
+
+@contextmanager
+def opened(options: dict[str, Any]) -> Iterator[tuple[psycopg.Connection, AuditSettings]]:
+    """A read-only connection to the database that the options name, and what to look at, vaccine.toml included."""
     from vaccine.audit.config import DEFAULT_SCHEMA, load
     from vaccine.audit.lifecycle import Override
-    from vaccine.audit.run import AuditSettings, run_audit
+    from vaccine.audit.settings import AuditSettings
     from vaccine.candidates import SHOWN_AT
     from vaccine.catalog.keyname import parse_key
     from vaccine.connect import connect, read_only, resolve_url
 
     config = load(options["settings"])
     overrides = dict(config.lifecycle)
-    for text, predicate in options["wheres"]:
+    for text, predicate in options.get("wheres", ()):
         name = parse_key(text)
         overrides[name.schema or DEFAULT_SCHEMA, name.table, name.columns] = Override(predicate=predicate)
     dsn = resolve_url(options["url"], options["alembic_ini"])
     first = next((each for each in (options["min_score"], config.min_score) if each is not None), SHOWN_AT)
     today = datetime.now(UTC).date()
     with _progress() as progress, read_only(dsn) as connection:
-        settings = AuditSettings(
-            schemas=options["schemas"] or config.schemas,
-            exclude=(*config.exclude, *options["exclude"]),
-            data=not options["structure_only"],
-            min_score=first,
-            with_frameworks=options["with_frameworks"] or config.with_frameworks,
-            budget_s=config.budget_s if options["budget_s"] is None else options["budget_s"],
-            table_s=options["table_s"],
-            jobs=options["jobs"] or config.jobs,
-            connect=lambda: connect(dsn),
-            source=options["source"],
-            overrides=overrides,
-            accepted=config.accepted_on(today),
-            expired=config.expired_on(today),
-            progress=progress,
+        yield (
+            connection,
+            AuditSettings(
+                schemas=options["schemas"] or config.schemas,
+                exclude=(*config.exclude, *options["exclude"]),
+                data=not options.get("structure_only"),
+                min_score=first,
+                with_frameworks=options["with_frameworks"] or config.with_frameworks,
+                budget_s=config.budget_s if options["budget_s"] is None else options["budget_s"],
+                table_s=options["table_s"],
+                jobs=options["jobs"] or config.jobs,
+                connect=lambda: connect(dsn),
+                source=options["source"],
+                overrides=overrides,
+                accepted=config.accepted_on(today),
+                expired=config.expired_on(today),
+                progress=progress,
+            ),
         )
-        return run_audit(connection, settings)
 
 
 @contextmanager

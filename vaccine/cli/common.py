@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import configparser
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from vaccine.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from vaccine.plan.model import Plan
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -16,6 +23,9 @@ URL_HELP = (
     "The database: a libpq or SQLAlchemy URL. Else VACCINE_URL, DATABASE_URL, libpq's PG* variables, "
     "then sqlalchemy.url of alembic.ini."
 )
+
+
+STDIO = Path("-")  # as the name of a file: stdin or stdout
 
 
 def url_option(function: F) -> F:
@@ -30,8 +40,38 @@ def config_option(function: F) -> F:
         "--config",
         "alembic_ini",
         type=click.Path(path_type=Path, dir_okay=False),
+        callback=_alembic_ini,
         help="alembic.ini of the environment to use (default: ./alembic.ini).",
     )(function)
+
+
+def _alembic_ini(_context: click.Context, _option: click.Parameter, path: Path | None) -> Path | None:
+    """The file that was named, once it is seen to be one of Alembic's.
+
+    Raises:
+        ConfigurationError: there is no such file, or it is another kind of file.
+    """
+    if path is None:
+        return None
+    if not path.is_file():
+        raise ConfigurationError(
+            f"there is no file {path}",
+            why="-c names the alembic.ini of an environment",
+            fix="name an existing one, make one with vaccine init, or leave -c out",
+        )
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        parser.read(path, encoding="utf-8")
+    except (configparser.Error, UnicodeDecodeError):
+        parser.clear()
+    if not any(parser.has_option(section, "script_location") for section in parser.sections()):
+        other = f"; if it is a vaccine.toml, give it with --settings {path}" if path.suffix == ".toml" else ""
+        raise ConfigurationError(
+            f"{path} is no alembic.ini",
+            why="it has no script_location in a section such as [alembic]",
+            fix=f"name the alembic.ini of the environment with -c{other}",
+        )
+    return path
 
 
 def say(message: str) -> None:
@@ -50,3 +90,37 @@ def console(width: int | None = None, *, any_width: bool = False) -> Any:
     if width is None and not sys.stdout.isatty() and not chosen:
         width = 160
     return Console(width=width, highlight=False, soft_wrap=False)
+
+
+def read_plan(path: Path) -> Plan:
+    """The plan in a file, or on stdin where the name is `-`.
+
+    Raises:
+        PlanFileError: it is no plan, or was edited.
+    """
+    from vaccine.plan.file import load
+
+    if path == STDIO:
+        return load(Path("stdin"), sys.stdin.read())
+    return load(path)
+
+
+def text_width() -> int:
+    """Columns for prose: the terminal's, at most 120; without one COLUMNS, else 100."""
+    if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit():
+        return min(shutil.get_terminal_size().columns, 120)
+    return 100
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file that an option named.
+
+    Raises:
+        ConfigurationError: it cannot be written.
+    """
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot write {path}", why=error.strerror or str(error), fix="name another file"
+        ) from None

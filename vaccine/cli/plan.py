@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from vaccine.cli.common import config_option, say, url_option
-from vaccine.errors import ConfigurationError, UsageError
+from vaccine.cli.auditing import choosing_options, opened
+from vaccine.cli.common import STDIO, say, text_width, write_text
+from vaccine.errors import UsageError
+
+if TYPE_CHECKING:
+    from vaccine.plan.model import Plan
+    from vaccine.plan.request import Choices
 
 
 @click.command("plan")
 @click.argument("keys", nargs=-1, metavar="[TABLE.COLUMN]...")
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Keep the plan for `vaccine revision`."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    help="Keep the plan for `vaccine revision`; - writes it to stdout.",
 )
 @click.option("--where", metavar="SQL", help="Which rows are live: the predicate of the index ('' for all rows).")
 @click.option(
@@ -23,28 +32,19 @@ from vaccine.errors import ConfigurationError, UsageError
 @click.option("--keep", multiple=True, metavar="PK", help="Primary key of a row that survives (values after commas).")
 @click.option("--name", metavar="NAME", help="The index's name.")
 @click.option(
-    "--max-rows", type=click.IntRange(min=0), help="Rows the upgrade may resolve (default: those there are now)."
+    "--max-rows",
+    type=click.IntRange(min=0),
+    help="Rows the upgrade may resolve, whichever they are (default: those there are now, and no others).",
 )
-@click.option("--gate", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True,
-              help="The trigger that keeps new duplicates out during the build.")  # fmt: skip
-@click.option("--groups", type=click.IntRange(min=0), default=20, show_default=True, help="Groups to show of each key.")
-@click.option("--source", multiple=True, type=click.Path(path_type=Path, exists=True), help="Source code with writers.")
-@url_option
-@config_option
+@click.option("--gate", type=click.Choice(["auto", "always", "never"]),
+              help="The trigger that keeps new duplicates out during the build.  [default: auto]")  # fmt: skip
+@click.option("--groups", type=click.IntRange(min=0), default=5, show_default=True, help="Groups to show of each key.")
+@click.option("--sql", "statements", is_flag=True, help="Print every statement verbatim, too.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
+              help="json prints what -o keeps.")  # fmt: skip
+@choosing_options
 def command(
-    keys: tuple[str, ...],
-    output: Path | None,
-    where: str | None,
-    assign: tuple[str, ...],
-    survivor: tuple[str, ...],
-    keep: tuple[str, ...],
-    name: str | None,
-    max_rows: int | None,
-    gate: str,
-    groups: int,
-    source: tuple[Path, ...],
-    url: str | None,
-    alembic_ini: Path | None,
+    keys: tuple[str, ...], output: Path | None, groups: int, form: str, *, statements: bool, **options: Any
 ) -> int:
     """Show all that a vaccination would do, and change nothing.
 
@@ -52,52 +52,59 @@ def command(
     columns after commas) plans that key, also where there is no duplicate yet.
     """
     from vaccine.catalog.keyname import parse_key
-    from vaccine.connect import read_only, resolve_url
     from vaccine.plan import file as planfile
     from vaccine.plan.make import make_plan
-    from vaccine.plan.request import Choices, parse_assignment
     from vaccine.report.plan import plan_text
 
     names = [parse_key(key) for key in keys]
+    choices = _choices(options, len(names))
+    with opened(options) as (connection, settings):
+        plan = make_plan(connection, names, choices, groups_shown=groups, settings=settings)
+    to_stdout = form == "json" or output == STDIO
+    if not (form == "json" and output is None):
+        click.echo(plan_text(plan, text_width(), statements=statements), nl=False, err=to_stdout)
+    if to_stdout:
+        click.echo(planfile.dump(plan), nl=False)
+    if output is not None and output != STDIO:
+        write_text(output, planfile.dump(plan))
+        say(f"Wrote {output}.")
+    return _say_next(plan, output)
+
+
+def _choices(options: dict[str, Any], keys: int) -> Choices:
+    """What was chosen of the one key.
+
+    Raises:
+        UsageError: something was chosen, and no key or several were named.
+    """
+    from vaccine.plan.request import Choices, parse_assignment
+
     choices = Choices(
-        where=where,
-        assign=tuple(parse_assignment(each) for each in assign) or None,
-        survivor=survivor or None,
-        name=name,
-        keep=tuple(tuple(each.split(",")) for each in keep),
-        max_rows=max_rows,
-        gate=gate,
+        where=options["where"],
+        assign=tuple(parse_assignment(each) for each in options["assign"]) or None,
+        survivor=options["survivor"] or None,
+        name=options["name"],
+        keep=tuple(tuple(each.split(",")) for each in options["keep"]),
+        max_rows=options["max_rows"],
+        gate=options["gate"],
     )
-    if len(names) != 1 and choices != Choices(gate=gate):
+    if keys != 1 and choices != Choices(gate=choices.gate):
         raise UsageError(
             "--where, --assign, --survivor, --keep, --name and --max-rows are about one key",
-            why=f"{len(names)} keys were named",
-            fix="plan that key alone: vaccine plan TABLE.COLUMN --where … -o plan.json",
+            why=f"{keys} keys were named",
+            fix="plan that key alone: vaccine plan TABLE.COLUMN --where … -o plan.json; "
+            "or say it for each key in a [[lifecycle]] of vaccine.toml",
         )
-    with read_only(resolve_url(url, alembic_ini)) as connection:
-        plan = make_plan(connection, names, choices, groups_shown=groups, source=source)
-    click.echo(plan_text(plan), nl=False)
+    return choices
+
+
+def _say_next(plan: Plan, output: Path | None) -> int:
     blocked = [each for each in plan.vaccinations if each.blocked]
-    if output is not None:
-        _write(output, planfile.dump(plan))
-        say(f"Wrote {output}.")
     if blocked:
         say(f"{len(blocked)} of {len(plan.vaccinations)} vaccination(s) blocked; the fixes are above.")
         return 1
-    if plan.vaccinations:
-        target = output or Path("plan.json")
-        say(
-            f"Next: vaccine revision {target}"
-            if output
-            else f"Next: vaccine plan … -o {target}, then vaccine revision {target}"
-        )
+    if plan.vaccinations and output is None:
+        say("Next: vaccine plan … -o plan.json, then vaccine revision plan.json")
+    elif plan.vaccinations:
+        say(f"Next: vaccine revision {output}")
     return 0
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot write {path}", why=error.strerror or str(error), fix="give another file with -o"
-        ) from None

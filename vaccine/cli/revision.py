@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from vaccine.cli.common import config_option, say, url_option
+from vaccine.cli.common import config_option, read_plan, say, url_option
 
 
 @click.command("revision")
@@ -23,19 +23,18 @@ from vaccine.cli.common import config_option, say, url_option
 def command(
     plan_file: Path, alembic_ini: Path | None, head: str | None, version_path: Path | None, url: str | None
 ) -> None:
-    """Turn an approved plan into Alembic revisions, one for each vaccination.
+    """Turn an approved plan (- is stdin) into Alembic revisions, one for each vaccination.
 
     Refuses when the database is no longer as the plan saw it. Writes files only, their paths to stdout; the
     commands that run and undo these revisions, and no others, to stderr.
     """
     from vaccine.connect import read_only, resolve_url
     from vaccine.operations.dry import alembic_command, undo_target
-    from vaccine.plan import file as planfile
     from vaccine.plan.fingerprint import refuse_drift
     from vaccine.revision.destination import Destination
     from vaccine.revision.write import write_revisions
 
-    plan = planfile.load(plan_file)
+    plan = read_plan(plan_file)
     ini = alembic_ini or Path("alembic.ini")
     if not plan.vaccinations:
         say("The plan is empty: there is nothing to write.")

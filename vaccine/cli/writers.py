@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vaccine.cli.common import console, say
+from vaccine.cli.common import console, read_plan, say
 
 if TYPE_CHECKING:
     from vaccine.writers.model import KeySpec, SourceWriters
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 @click.command("writers")
 @click.argument("folders", nargs=-1, required=True, metavar="DIR...", type=click.Path(path_type=Path, exists=True))
 @click.option(
-    "--plan", "plan_file", type=click.Path(path_type=Path, dir_okay=False), help="Judge by a plan.json's keys."
+    "--plan",
+    "plan_file",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    help="Judge by a plan.json's keys (- is stdin).",
 )
 @click.option(
     "--key",
@@ -49,7 +52,7 @@ def command(
     from vaccine.plan.key_specs import key_specs, plan_specs
     from vaccine.writers.scanner import scan
 
-    specs = [*key_specs(keys, where, index), *(plan_specs(plan_file) if plan_file else ())]
+    specs = [*key_specs(keys, where, index), *(plan_specs(read_plan(plan_file)) if plan_file else ())]
     found = scan(folders, keys=specs or None, everything=everything)
     if patch:
         _patch(found, specs)

@@ -14,7 +14,7 @@ from psycopg import sql
 from .checks.carried import CarriedOn, carried_on
 from .checks.disk import need, read_space
 from .index.build import index_statement
-from .key import Approved, Key, Policy, Value
+from .key import Approved, Key, Policy, Value, value
 from .options import Options
 from .rows.find import FEW, TEXT_FORM, Others, Work, excess_rows, find_statement, mark, other_rows_statement, text_array
 from .rows.journal import META, Images, NewImages
@@ -25,7 +25,7 @@ from .rows.shape import read_shape, row_lock
 from .session.blockers import holders_of
 from .session.command import alembic_command, undo_target
 from .session.run import Run
-from .table import MOST_COLUMNS, read_table
+from .table import MOST_COLUMNS, TargetTable, read_table
 
 __all__ = [
     "FEW",
@@ -38,6 +38,7 @@ __all__ = [
     "NewImages",
     "Others",
     "Policy",
+    "TargetTable",
     "Value",
     "Work",
     "alembic_command",
@@ -56,6 +57,7 @@ __all__ = [
     "restore_statement",
     "text_array",
     "undo_target",
+    "value",
 ]
 
 

@@ -11,19 +11,16 @@ from vaccine.plan.model import Vaccination
 def describe(connection: psycopg.Connection, of: Vaccination) -> tuple[str, ...]:
     """Lines for the DBA and the writers' owners. Directus is named only where its tables exist."""
     lines = [
-        f"a duplicate fails with SQLSTATE 23505 (unique_violation), constraint {of.index_name}",
-        f"an upsert reaches the index only with: {conflict_clause(of)}",
-        "literals in that WHERE, no bound parameters: with a generic plan a parameter fails with 42P10",
-        "order: ship the handling of 23505, then upgrade, then ship the ON CONFLICT clause",
+        f"a duplicate fails with 23505, constraint {of.index_name}",
+        f"an upsert needs {conflict_clause(of)}, its WHERE in literals (a parameter: 42P10)",
+        "ship the handling of 23505, then upgrade, then ship ON CONFLICT",
     ]
     row = connection.execute(
         "SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE relname = 'directus_fields' AND relkind = 'r')"
     ).fetchone()
     if row and row[0]:
         fields = ", ".join(of.columns)
-        lines.append(
-            f"Directus answers HTTP 400 RECORD_NOT_UNIQUE with extensions.field = {fields}; flows show it inside"
-        )
+        lines.append(f"Directus answers HTTP 400 RECORD_NOT_UNIQUE, extensions.field = {fields}")
     return tuple(lines)
 
 
@@ -31,4 +28,4 @@ def conflict_clause(of: Vaccination) -> str:
     """The ON CONFLICT clause that infers the index: its WHERE must imply the whole of the index predicate (INSERT)."""
     columns = sql.SQL(", ").join(map(sql.Identifier, of.columns)).as_string()
     where = f" WHERE {of.where}" if of.where else ""
-    return f"ON CONFLICT ({columns}){where} DO NOTHING (or DO UPDATE SET …)"
+    return f"ON CONFLICT ({columns}){where} DO NOTHING"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import psycopg
@@ -9,14 +10,16 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from vaccine.audit.finding import Assignment, Finding
+from vaccine.candidates.reasons import AGAINST_IT
 from vaccine.catalog.sql import query
 from vaccine.errors import UsageError
 from vaccine.operations import dry as describe
 from vaccine.operations.dry import Key, carried_on, holders_of, read_space
 from vaccine.plan import afterwards, steps
 from vaccine.plan.estimate import Sizes, estimate
+from vaccine.plan.excess import count_groups, left_by, resolves_before
 from vaccine.plan.fingerprint import fingerprint
-from vaccine.plan.groups import Counted, Selection, count_groups, read_groups, stays_live, without_direction
+from vaccine.plan.groups import Counted, Selection, read_groups, stays_live, without_direction
 from vaccine.plan.hazards import Session, Situation, hazards
 from vaccine.plan.model import Vaccination
 from vaccine.plan.naming import index_name
@@ -28,8 +31,16 @@ UNBOUNDED = {"text", "character varying", "bytea", "jsonb"}
 KINDS = {"r": "a table", "i": "an index", "S": "a sequence", "v": "a view", "m": "a materialized view", "p": "a table"}
 
 
-def build(connection: psycopg.Connection, finding: Finding, choices: Choices, groups_shown: int = 20) -> Vaccination:
+def build(
+    connection: psycopg.Connection,
+    finding: Finding,
+    choices: Choices,
+    groups_shown: int = 20,
+    planned: Sequence[Vaccination] = (),
+) -> Vaccination:
     """Plan one key, inside the connection's read-only transaction (see `fingerprint.fix_text_form`).
+
+    Where the plan has resolved rows of the table before, the rows are found as they will be after that.
 
     Raises:
         UnknownKeyError, PredicateError, UsageError: the key or a choice does not fit the table.
@@ -38,8 +49,11 @@ def build(connection: psycopg.Connection, finding: Finding, choices: Choices, gr
     target = read_target(connection, finding.schema, finding.table)
     refuse_unreadable(target)
     selection, assign = _chosen(connection, target, finding, choices)
+    earlier = resolves_before(planned, target.schema, target.table)
+    selection = replace(selection, left=left_by(connection, earlier))
     countable = bool(target.primary_key)
     counted = count_groups(connection, selection) if countable else _count_without_key(connection, selection)
+    _refuse_too_few(counted, choices)
     every_column = tuple(column.name for column in target.columns)
     groups = read_groups(connection, selection, every_column, groups_shown) if countable and counted.groups else ()
     name = choices.name or index_name(target.table, selection.columns, selection.where)
@@ -54,10 +68,10 @@ def build(connection: psycopg.Connection, finding: Finding, choices: Choices, gr
         assign=assign,
         keep=selection.keep,
         max_rows=counted.excess_rows if choices.max_rows is None else choices.max_rows,
-        gate=choices.gate,
+        gate=choices.gate or "auto",
         primary_key=target.primary_key,
         priority=str(finding.priority),
-        reasons=finding.reasons,
+        reasons=tuple(each for each in finding.reasons if not each.startswith(AGAINST_IT)),
         rows=finding.rows,
         distinct=finding.distinct,
         groups=groups,
@@ -69,6 +83,7 @@ def build(connection: psycopg.Connection, finding: Finding, choices: Choices, gr
         ),
         afterwards=(),
         fingerprint=fingerprint(target, counted),
+        after=tuple(each.index_name for each in earlier),
     )
     return replace(
         draft,
@@ -97,6 +112,20 @@ def _chosen(
     return selection, assign
 
 
+def _refuse_too_few(counted: Counted, choices: Choices) -> None:
+    """A revision that may resolve fewer rows than there are would refuse itself.
+
+    Raises:
+        UsageError: says how many there are.
+    """
+    if choices.max_rows is not None and choices.max_rows < counted.excess_rows:
+        raise UsageError(
+            f"--max-rows {choices.max_rows} is less than the {counted.excess_rows} rows that there are to resolve",
+            why="the upgrade would refuse every one of them",
+            fix="leave --max-rows out, or say more; narrow which rows are live with --where",
+        )
+
+
 def _total_order(connection: psycopg.Connection, target: Target, survivor: tuple[str, ...]) -> tuple[str, ...]:
     """The survivor order with the primary key behind it, newest first: the outcome must not hang on chance."""
     quoted = [sql.Identifier(name).as_string(connection) for name in target.primary_key]
@@ -121,7 +150,7 @@ def _count_without_key(connection: psycopg.Connection, of: Selection) -> Counted
     statement = sql.SQL(
         "SELECT count(*), coalesce(sum(rows - 1), 0)::bigint FROM"
         " (SELECT count(*) AS rows FROM {} WHERE {} GROUP BY {} HAVING count(*) > 1) AS repeated"
-    ).format(sql.Identifier(of.schema, of.table), of.live, sql.SQL(", ").join(map(sql.Identifier, of.columns)))
+    ).format(of.source, of.live, sql.SQL(", ").join(map(sql.Identifier, of.columns)))
     row = connection.execute(statement).fetchone()
     assert row is not None
     return Counted(row[0], row[1], 0)

@@ -31,13 +31,13 @@ def dump(plan: Plan) -> str:
     return json.dumps(document, indent=1, ensure_ascii=False, default=_encode) + "\n"
 
 
-def load(path: Path) -> Plan:
-    """Read a plan file.
+def load(path: Path, text: str | None = None) -> Plan:
+    """Read a plan file; `text` is its content where it has been read already, as from stdin.
 
     Raises:
         PlanFileError: no such file, not JSON, of another version, or edited since it was made.
     """
-    document = _document(path)
+    document = _document(path, text)
     if document.get("vaccine_plan") != FORMAT:
         raise PlanFileError(
             f"{path} is not a plan that this Vaccine reads",
@@ -58,9 +58,9 @@ def load(path: Path) -> Plan:
         raise PlanFileError(f"{path} is damaged", why=f"{type(error).__name__}: {error}", fix=REMAKE) from None
 
 
-def _document(path: Path) -> dict[str, Any]:
+def _document(path: Path, text: str | None) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_text(encoding="utf-8") if text is None else text)
     except OSError as error:
         raise PlanFileError(f"cannot read {path}", why=error.strerror or str(error), fix=REMAKE) from None
     except (ValueError, RecursionError) as error:
@@ -96,7 +96,7 @@ def _plan(plan_id: str, body: dict[str, Any]) -> Plan:
 
 
 def _vaccination(of: dict[str, Any]) -> Vaccination:
-    plain = {name: tuple(of[name]) for name in ("columns", "survivor", "primary_key", "reasons", "afterwards")}
+    plain = {name: tuple(of[name]) for name in ("columns", "survivor", "primary_key", "reasons", "afterwards", "after")}
     fields: dict[str, Any] = {
         **of,
         **plain,
@@ -125,11 +125,12 @@ def _group(of: dict[str, Any]) -> DuplicateGroup:
         excess=tuple(map(_member, of["excess"])),
         reason=of["reason"],
         differs=tuple(of["differs"]),
+        left_out=of["left_out"],
     )
 
 
 def _member(of: dict[str, Any]) -> Member:
-    return Member(primary_key=tuple(of["primary_key"]), order=tuple(of["order"]))
+    return Member(primary_key=tuple(of["primary_key"]), order=tuple(of["order"]), values=tuple(of["values"]))
 
 
 def _step(of: dict[str, Any]) -> Step:

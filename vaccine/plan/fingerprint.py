@@ -6,7 +6,8 @@ import psycopg
 
 from vaccine.errors import DriftError, RefusedError
 from vaccine.operations.dry import TEXT_FORM
-from vaccine.plan.groups import Counted, Selection, any_live, count_groups, other_rows
+from vaccine.plan.excess import any_live, count_groups, left_by, other_rows, resolves_before, selection_of
+from vaccine.plan.groups import Counted
 from vaccine.plan.model import Fingerprint, Plan, Vaccination
 from vaccine.plan.request import accepted_assignment, accepted_sql
 from vaccine.plan.target import Target, read_target
@@ -23,19 +24,6 @@ def fingerprint(target: Target, counted: Counted) -> Fingerprint:
     return Fingerprint(target.shape(), counted.groups, counted.excess_rows, counted.rows)
 
 
-def selection_of(vaccination: Vaccination) -> Selection:
-    """The rows that a planned vaccination is about."""
-    return Selection(
-        vaccination.schema,
-        vaccination.table,
-        vaccination.columns,
-        vaccination.where,
-        vaccination.primary_key,
-        vaccination.survivor,
-        vaccination.keep,
-    )
-
-
 def refuse_drift(connection: psycopg.Connection, plan: Plan) -> None:
     """Compare every vaccination of the plan with the database, inside the connection's transaction.
 
@@ -50,7 +38,11 @@ def refuse_drift(connection: psycopg.Connection, plan: Plan) -> None:
             f"plan {plan.id} is for the database {plan.database}, this is {connection.info.dbname}",
             fix="name the planned database with --url, or plan this one",
         )
-    changes = [change for each in plan.vaccinations for change in _changes(connection, each)]
+    changes = [
+        change
+        for number, each in enumerate(plan.vaccinations)
+        for change in _changes(connection, each, plan.vaccinations[:number])
+    ]
     if changes:
         raise DriftError(
             f"the database is no longer as plan {plan.id} saw it; no revision was written",
@@ -69,7 +61,7 @@ def _refuse_blocked(plan: Plan) -> None:
             )
 
 
-def _changes(connection: psycopg.Connection, planned: Vaccination) -> list[str]:
+def _changes(connection: psycopg.Connection, planned: Vaccination, earlier: tuple[Vaccination, ...]) -> list[str]:
     name = f"{planned.schema}.{planned.table}"
     target = read_target(connection, planned.schema, planned.table)
     if target.shape() != planned.fingerprint.shape:
@@ -78,7 +70,8 @@ def _changes(connection: psycopg.Connection, planned: Vaccination) -> list[str]:
     accepted_assignment(connection, target, planned.assign)
     if not planned.primary_key:
         return []
-    selection, seen = selection_of(planned), planned.fingerprint
+    left = left_by(connection, resolves_before(earlier, planned.schema, planned.table))
+    selection, seen = selection_of(planned, left), planned.fingerprint
     others = other_rows(connection, selection, seen.rows)
     if others.rows and planned.max_rows == seen.excess_rows:
         return [f"in {name} {others}"]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from vaccine.catalog.keyname import parse_key
 from vaccine.errors import UsageError
-from vaccine.plan.file import load
+from vaccine.plan.model import Plan
 from vaccine.plan.naming import index_name
 from vaccine.writers.model import KeySpec
 
@@ -30,10 +29,6 @@ def key_specs(keys: Sequence[str], where: str | None, index: str | None) -> list
     return specs
 
 
-def plan_specs(path: Path) -> list[KeySpec]:
-    """The keys of a plan file with their planned indexes.
-
-    Raises:
-        PlanFileError: the file is no plan, or was edited.
-    """
-    return [KeySpec(one.schema, one.table, one.columns, one.where, one.index_name) for one in load(path).vaccinations]
+def plan_specs(plan: Plan) -> list[KeySpec]:
+    """The keys of a plan with their planned indexes."""
+    return [KeySpec(one.schema, one.table, one.columns, one.where, one.index_name) for one in plan.vaccinations]

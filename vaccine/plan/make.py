@@ -11,7 +11,8 @@ import psycopg
 
 from vaccine import __version__
 from vaccine.audit.finding import Finding, Priority
-from vaccine.audit.run import AuditSettings, audit_key, run_audit
+from vaccine.audit.run import audit_key, key_text, run_audit
+from vaccine.audit.settings import AuditSettings
 from vaccine.catalog.keyname import KeyName
 from vaccine.plan.build import build
 from vaccine.plan.file import with_id
@@ -27,26 +28,23 @@ def make_plan(
     keys: Sequence[KeyName],
     choices: Choices,
     groups_shown: int = 20,
-    source: Sequence[Path] = (),
+    settings: AuditSettings = AuditSettings(),  # noqa: B008  frozen
 ) -> Plan:
-    """The plan for the keys named, or for all that the audit ranks HIGH. Reads only.
+    """The plan for the keys named, or for all that the audit ranks HIGH and nobody accepted. Reads only.
 
     Raises:
         VaccineError: a key or a choice does not fit the database.
     """
     fix_text_form(connection)
     notes: list[str] = []
-    settings = AuditSettings(source=tuple(source))
-    if keys:
-        findings = [_named(connection, key, choices, settings, notes) for key in keys]
-    else:
-        findings = [each for each in run_audit(connection, settings).findings if each.priority is Priority.HIGH]
-        if not findings:
-            notes.append("The audit ranks no key HIGH. To plan another: vaccine plan TABLE.COLUMN")
-    wanted = [each for each in findings if each is not None]
-    vaccinations = tuple(build(connection, each, choices, groups_shown) for each in wanted)
-    if source and vaccinations:
-        vaccinations = _with_failing_writers(vaccinations, source)
+    named = [_named(connection, key, choices, settings, notes) for key in keys]
+    findings = [each for each in named if each is not None] if keys else _ranked_high(connection, settings, notes)
+    vaccinations: tuple[Vaccination, ...] = ()
+    for each in findings:
+        chosen = choices.over(settings.overrides.get((each.schema, each.table, each.columns)))
+        vaccinations = (*vaccinations, build(connection, each, chosen, groups_shown, vaccinations))
+    if settings.source and vaccinations:
+        vaccinations = _with_failing_writers(vaccinations, settings.source)
     role = connection.execute("SELECT current_user::text").fetchone()
     draft = Plan(
         id="",
@@ -59,6 +57,19 @@ def make_plan(
         notes=tuple(notes),
     )
     return with_id(draft)
+
+
+def _ranked_high(connection: psycopg.Connection, settings: AuditSettings, notes: list[str]) -> list[Finding]:
+    """What the audit ranks HIGH; what somebody accepted is noted and left out."""
+    found = [each for each in run_audit(connection, settings).findings if each.priority is Priority.HIGH]
+    accepted = [each for each in found if each.accepted]
+    for each in accepted:
+        key = key_text(each.schema, each.table, each.columns)
+        notes.append(f"{key} is accepted in vaccine.toml ({each.accepted}). To plan it: vaccine plan {key}")
+    if len(found) == len(accepted):
+        other = "other " if accepted else ""
+        notes.append(f"The audit ranks no {other}key HIGH. To plan another: vaccine plan TABLE.COLUMN")
+    return [each for each in found if not each.accepted]
 
 
 def _with_failing_writers(vaccinations: tuple[Vaccination, ...], source: Sequence[Path]) -> tuple[Vaccination, ...]:
@@ -94,7 +105,8 @@ def _named(
     target = read_target(connection, schema, key.table)
     refuse_unreadable(target)
     refuse_unknown_columns(target, key.columns)
-    refuse_bad_sql(connection, target, choices.where or None, choices.survivor or ())
+    said = choices.over(settings.overrides.get((schema, key.table, key.columns)))
+    refuse_bad_sql(connection, target, said.where or None, said.survivor or ())
     finding = audit_key(connection, settings, (schema, key.table), key.columns, choices.where)
     if finding.priority is Priority.GUARDED:
         guards = ", ".join(finding.guarded_by)

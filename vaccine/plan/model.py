@@ -18,6 +18,7 @@ class Member:
 
     primary_key: tuple[str, ...]
     order: tuple[str | None, ...]  # one value for each expression of the survivor order
+    values: tuple[str | None, ...] = ()  # those of the group's `differs`, long ones cut
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class DuplicateGroup:
     excess: tuple[Member, ...]
     reason: str
     differs: tuple[str, ...] = ()  # columns in which the rows are not the same
+    left_out: int = 0  # excess rows of the group that are not listed here
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class Estimate:
     wal_bytes: int
     table_bytes: int
     basis: tuple[str, ...] = ()
+    tablespace: str = "pg_default"  # of index and journal; how much is free there, SQL cannot tell
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,7 @@ class Vaccination:
     estimate: Estimate
     afterwards: tuple[str, ...]
     fingerprint: Fingerprint
+    after: tuple[str, ...] = ()  # indexes of earlier vaccinations of the plan, whose rows are resolved by then
 
     @property
     def blocked(self) -> tuple[Hazard, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import psycopg
 
 from vaccine.audit.finding import Assignment, Expression, Scalar
+from vaccine.audit.lifecycle import Override
 from vaccine.catalog.expression import order_text, predicate_text, value_text
 from vaccine.catalog.keyname import KEY_FORM, KeyName
 from vaccine.errors import UnknownKeyError, UsageError
@@ -16,7 +17,7 @@ from vaccine.plan.target import Target
 
 @dataclass(frozen=True)
 class Choices:
-    """What overrides the inferred lifecycle; None leaves it as inferred."""
+    """What overrides the inferred lifecycle; None leaves it as inferred, or as vaccine.toml has it."""
 
     where: str | None = None
     assign: Assignment | None = None
@@ -24,7 +25,21 @@ class Choices:
     name: str | None = None
     keep: tuple[tuple[str, ...], ...] = ()
     max_rows: int | None = None
-    gate: str = "auto"
+    gate: str | None = None
+
+    def over(self, said: Override | None) -> Choices:
+        """These choices, and where they choose nothing what vaccine.toml says of the key."""
+        if said is None:
+            return self
+        return Choices(
+            where=said.predicate if self.where is None else self.where,
+            assign=said.assign if self.assign is None else self.assign,
+            survivor=self.survivor or said.survivor,
+            name=self.name or said.name,
+            keep=self.keep or said.keep,
+            max_rows=said.max_rows if self.max_rows is None else self.max_rows,
+            gate=self.gate or said.gate,
+        )
 
 
 def parse_assignment(text: str) -> tuple[str, Scalar | Expression]:

@@ -23,9 +23,9 @@ LOCKS = {
     "drop the index": LockMode.SHARE_UPDATE_EXCLUSIVE,
 }
 GATE = {
-    "auto": "a build that meets a new duplicate is repeated; after three, a gate trigger keeps new ones out meanwhile",
-    "always": "a gate trigger goes up first (SHARE ROW EXCLUSIVE for some ms) and comes down at the end",
-    "never": "a build that meets a new duplicate is repeated; no gate trigger",
+    "auto": "builds the index beside the writers; after three new duplicates behind a gate trigger",
+    "always": "puts up a gate trigger (SHARE ROW EXCLUSIVE for some ms), then builds the index",
+    "never": "builds the index beside the writers; never with a gate trigger",
 }
 
 
@@ -33,24 +33,21 @@ def up(connection: psycopg.Connection, of: Vaccination) -> tuple[Step, ...]:
     """What `alembic upgrade` does, in order."""
     index = describe.build_statement(connection, of.index_name, _key(of))
     return (
-        Step(
-            "preflight", (), "reads the catalog, counts the duplicates again, refuses with every reason if it drifted"
-        ),
+        Step("preflight", (), "asks all of this again, and refuses before anything changes"),
         *_resolving(connection, of),
         Step("index", (_statement(index, "once; reads the table twice and waits for open writers"),), GATE[of.gate]),
-        Step("verify", (), "the index is valid and as planned, no live duplicate is left, journal and counts agree"),
+        Step("verify", (), "sees that the index is valid and no live duplicate is left"),
     )
 
 
 def down(connection: psycopg.Connection, of: Vaccination) -> tuple[Step, ...]:
     """What `alembic downgrade` does, in order."""
     drop = describe.drop_statement(connection, of.index_name, _key(of))
-    steps = [Step("drop", (_statement(drop, "once; waits for sessions that use the table"),))]
+    beside = "drops the index beside the writers"
+    steps = [Step("drop", (_statement(drop, "once; waits for sessions that use the table"),), beside)]
     if _resolvable(of):
         restore = describe.restore_statement(connection, _key(of), _policy(of), of.fingerprint.excess_rows)
-        note = (
-            "a row that nobody changed since equals its old image byte for byte; a changed one keeps its edit, listed"
-        )
+        note = "puts back, byte for byte, each row that nobody changed since"
         steps.append(Step("restore", (_statement(restore, "each batch"),), note))
     return tuple(steps)
 
@@ -60,12 +57,11 @@ def _resolving(connection: psycopg.Connection, of: Vaccination) -> tuple[Step, .
         return ()
     found = describe.dedupe_statements(connection, _key(of), _policy(of), of.fingerprint.excess_rows)
     return (
-        Step("find", (_statement(found[0], "once"),), "the duplicate groups, found once, into a temporary table"),
+        Step("find", (_statement(found[0], "once"),), "finds the duplicate groups, once"),
         Step(
             "resolve",
             tuple(_statement(each, f"each batch, {each.purpose}") for each in found[1:]),
-            "one transaction a batch, of about 25 ms, old images and journal included; rows that another session holds "
-            "are skipped; those and rows that changed meanwhile come last, looked at again under their lock",
+            "finds the groups, retires the rows, old images kept, 25 ms a batch",
         ),
     )
 

@@ -1,31 +1,39 @@
-"""A plan as text for a DBA: everything that would happen, in the order in which it would."""
+"""A plan as text for a DBA: what must be decided, in the order in which it would happen; its SQL when asked for."""
 
 from __future__ import annotations
 
-import shutil
-import sys
-import textwrap
 from collections.abc import Iterator
 
 from vaccine.audit.finding import Expression, Scalar
-from vaccine.plan.model import DuplicateGroup, Plan, Step, Vaccination
+from vaccine.plan.locks import LockMode
+from vaccine.plan.model import Hazard, Plan, Step, Vaccination
+from vaccine.report.layout import labelled, stripped, wrapped
+from vaccine.report.plan_groups import group_lines
+from vaccine.report.words import printable
 
-INDENT = "  "
+INDENT = "   "
+REASONS_SHOWN = 1
+WAITS = {  # in short, who waits for a step's lock
+    LockMode.ROW_EXCLUSIVE: "only writers of these rows wait",
+    LockMode.SHARE_UPDATE_EXCLUSIVE: "VACUUM, ANALYZE, DDL wait",
+}
 
 
-def plan_text(plan: Plan, width: int | None = None) -> str:
-    """The whole plan, its prose wrapped at `width` columns: the terminal's, at most 110; 100 without one."""
-    columns = width or (min(shutil.get_terminal_size().columns, 110) if sys.stdout.isatty() else 100)
-    return "\n".join(line.rstrip() for line in _plan(plan, columns)) + "\n"
+def plan_text(plan: Plan, width: int = 100, *, statements: bool = False) -> str:
+    """The plan, its prose wrapped at `width` columns; with `statements`, every statement verbatim."""
+    lines = list(stripped(_plan(plan, width)))
+    if statements:
+        lines += [line for number, each in enumerate(plan.vaccinations, 1) for line in _statements(number, each)]
+    return "\n".join(lines) + "\n"
 
 
 def _plan(plan: Plan, width: int) -> Iterator[str]:
-    yield (
+    yield from wrapped(
         f"Plan {plan.id} for {plan.database} as {plan.role} (PostgreSQL {plan.server_version}), made {plan.made_at}. "
-        "Nothing was changed."
-    )
+        "Nothing was changed.", width,
+    )  # fmt: skip
     for note in plan.notes:
-        yield from _wrapped(note, width)
+        yield from wrapped(note, width, "- ")
     if not plan.vaccinations:
         yield "The plan is empty: there is nothing to vaccinate."
     for number, each in enumerate(plan.vaccinations, 1):
@@ -34,128 +42,141 @@ def _plan(plan: Plan, width: int) -> Iterator[str]:
 
 
 def _vaccination(number: int, of: Vaccination, width: int) -> Iterator[str]:
-    yield f"{number}. {of.schema}.{of.table} ({', '.join(of.columns)})   {of.priority.upper()}"
-    yield f"   live rows: {'WHERE ' + of.where if of.where else 'all'}"
-    for reason in of.reasons:
-        yield from _wrapped(f"- {reason}", width, "   ")
-    if of.blocked:
-        yield ""
-        yield "   BLOCKED: this cannot become a revision as things are"
-        for hazard in of.blocked:
-            yield from _wrapped(f"! {hazard.text} [{hazard.code}]", width, "   ")
-            yield from _wrapped(f"fix: {hazard.fix}", width, "     ")
+    yield from wrapped(f"{number}. {of.schema}.{of.table} ({', '.join(of.columns)})   {of.priority.upper()}", width)
+    for reason in of.reasons[:REASONS_SHOWN]:
+        yield from wrapped(reason, width, f"{INDENT}- ")
+    yield from _blocked(of, width)
+    yield ""
     yield from _rows(of, width)
-    yield from _section("What would run (alembic upgrade)", _steps(of.up, width))
-    yield from _section("Hazards", _hazards(of, width))
-    yield from _section("Time and disk", _estimate(of, width))
-    yield from _section("Afterwards, for the writers", _lines(of.afterwards, width))
-    yield from _section("How it is undone (alembic downgrade)", _steps(of.down, width))
+    yield ""
+    yield from _steps("Upgrade", of.up, width)
+    yield ""
+    for place, line in enumerate(_sql(_index(of, width))):
+        yield f"{INDENT}{'  ' if place else ''}{line.strip()}"
+    yield ""
+    yield from _hazards([each for each in of.hazards if not each.blocking], width)
+    yield from _estimate(of, width)
+    for place, line in enumerate(of.afterwards):
+        yield from labelled("" if place else "Writers", line, width)
+    yield from _undo(of, width)
+
+
+def _blocked(of: Vaccination, width: int) -> Iterator[str]:
+    if not of.blocked:
+        return
+    yield ""
+    yield f"{INDENT}BLOCKED: this cannot become a revision as things are"
+    for each in of.blocked:
+        yield from _reason(each, width, "! ")
 
 
 def _rows(of: Vaccination, width: int) -> Iterator[str]:
     counts = of.fingerprint
+    yield from labelled("Live rows", of.where or "all", width)
+    if of.after:
+        yield from labelled("", f"as they are once {' and '.join(of.after)} of this plan is upgraded", width)
     if not counts.excess_rows:
-        yield from _section("Duplicates", iter(["   none: only the index would be built"]))
+        yield from labelled("Duplicates", "none: only the index would be built", width)
         return
-    title = (
-        f"Duplicates: {counts.groups:,} group(s), {counts.excess_rows:,} row(s) to resolve (at most {of.max_rows:,})"
+    total = "" if of.rows is None else f" of {of.rows:,}"
+    yield from labelled(
+        "Duplicates", f"{_count(counts.groups, 'group')}, {_count(counts.excess_rows, 'row')}{total} to resolve", width
     )
-    yield from _section(title, _groups(of, width))
-
-
-def _groups(of: Vaccination, width: int) -> Iterator[str]:
+    yield from labelled("Approves", _approval(of), width)
     if of.assign:
-        assignments = ", ".join(f"{name} = {_value(value)}" for name, value in of.assign)
-        yield from _wrapped(f"a row is resolved by: {assignments}", width, "   ")
-    yield from _wrapped(f"the survivor of a group is the first by: {', '.join(of.survivor)}", width, "   ")
-    for group in of.groups:
-        yield from _group(group, of, width)
-    hidden = of.fingerprint.groups - len(of.groups)
+        yield from labelled("Resolve by", ", ".join(f"{name} = {_value(value)}" for name, value in of.assign), width)
+    yield from labelled("Stays", f"of each group the first by {', '.join(of.survivor)}", width)
+    yield ""
+    yield from group_lines(of, width)
+    hidden = counts.groups - len(of.groups)
     if hidden > 0:
-        yield f"   … and {hidden:,} more group(s): --groups {of.fingerprint.groups} shows them all"
-
-
-def _group(group: DuplicateGroup, of: Vaccination, width: int) -> Iterator[str]:
-    key = ", ".join(f"{name} = {value}" for name, value in zip(of.columns, group.key, strict=True))
-    yield from _wrapped(_flat(key), width, "   ")
-    yield from _wrapped(f"keep    {_row(group.survivor.primary_key, of)}   {_flat(group.reason)}", width, "     ")
-    for member in group.excess:
-        yield from _wrapped(f"resolve {_row(member.primary_key, of)}", width, "     ")
-    if group.differs:
-        yield from _wrapped(f"the rows differ in: {', '.join(group.differs)}", width, "     ")
-
-
-def _row(primary_key: tuple[str, ...], of: Vaccination) -> str:
-    return _flat(", ".join(f"{name} {value}" for name, value in zip(of.primary_key, primary_key, strict=True)))
-
-
-def _steps(steps: tuple[Step, ...], width: int) -> Iterator[str]:
-    for number, step in enumerate(steps, 1):
-        yield from _wrapped(
-            f"{number}. {step.title}: {step.note}" if step.note else f"{number}. {step.title}", width, "   "
+        yield from wrapped(
+            f"… and {_count(hidden, 'more group')}: --groups {counts.groups} shows them all", width, INDENT
         )
-        for statement in step.statements:
-            yield from _wrapped(f"-- {statement.note}: {statement.lock}, {statement.lock.blocks}", width, "      ")
-            yield from _sql(statement.sql)
+
+
+def _approval(of: Vaccination) -> str:
+    """The drift rule, in one line."""
+    if of.max_rows == of.fingerprint.excess_rows:
+        return "these rows or fewer of them; any other row stops the upgrade"
+    return f"any {of.max_rows:,} rows (--max-rows), whichever they are by then; more stop the upgrade"
+
+
+def _steps(title: str, steps: tuple[Step, ...], width: int) -> Iterator[str]:
+    worth = [each for each in steps if {one.lock for one in each.statements} != {LockMode.ACCESS_SHARE}]
+    for number, step in enumerate(worth, 1):
+        locks = [each.lock for each in step.statements]
+        strongest = max(locks, key=list(LockMode).index) if locks else None
+        lock = f" ({strongest}: {WAITS.get(strongest, strongest.blocks)})" if strongest else ""
+        yield from labelled(title if number == 1 else "", f"{number}. {step.note}{lock}", width)
+
+
+def _index(of: Vaccination, width: int) -> str:
+    """The statement that builds the index, as it is sent; where it is too wide, broken before its ON and its WHERE."""
+    statement = next((each.sql for step in of.up if step.title == "index" for each in step.statements), "")
+    if len(statement) + len(INDENT) < width:
+        return statement
+    quoted = of.index_name.replace('"', '""')
+    first = f'CREATE UNIQUE INDEX CONCURRENTLY "{quoted}" '
+    where = f" WHERE {of.where}" if of.where else ""
+    if not statement.startswith(first) or not statement.endswith(where):
+        return statement
+    middle = statement.removeprefix(first).removesuffix(where)
+    return "\n".join(filter(None, (first.rstrip(), middle, where.lstrip())))
 
 
 def _sql(text: str) -> Iterator[str]:
-    """A statement, not wrapped: a line break inside a literal would change it. Its own breaks are kept, indented."""
-    for number, line in enumerate(f"{text};".splitlines()):
-        yield f"{'      ' if number == 0 else '        '}{line.strip()}"
+    """A statement as it is sent, not wrapped: a line break inside a literal would change it."""
+    return (printable(line.expandtabs()) for line in f"{text};".split("\n"))
 
 
-def _hazards(of: Vaccination, width: int) -> Iterator[str]:
-    others = [hazard for hazard in of.hazards if not hazard.blocking]
-    if not others:
-        yield "   none known"
-    for hazard in others:
-        yield from _wrapped(f"- {hazard.text} [{hazard.code}]", width, "   ")
-        if hazard.fix:
-            yield from _wrapped(hazard.fix, width, "     ")
+def _hazards(hazards: list[Hazard], width: int) -> Iterator[str]:
+    if not hazards:
+        yield from labelled("Hazards", "none known", width)
+        return
+    yield f"{INDENT}Hazards"
+    for each in hazards:
+        yield from _reason(each, width, "- ")
+
+
+def _reason(of: Hazard, width: int, mark: str) -> Iterator[str]:
+    yield from wrapped(f"{of.text} [{of.code}]", width, INDENT + mark)
+    if of.fix:
+        yield from wrapped(of.fix, width, f"{INDENT}  → ")
 
 
 def _estimate(of: Vaccination, width: int) -> Iterator[str]:
     figures = of.estimate
-    yield from _wrapped(
-        f"about {_time(figures.dedupe_ms)} to resolve, {_time(figures.index_ms)} to build, "
-        f"{_time(figures.restore_ms)} to restore; the table has {_size(figures.table_bytes)}",
+    parts = [f"{_time(figures.index_ms)} to build the index"]
+    if figures.dedupe_ms:
+        parts = [f"{_time(figures.dedupe_ms)} to resolve", *parts, f"{_time(figures.restore_ms)} to restore"]
+    yield from labelled("Time", f"about {', '.join(parts)}", width)
+    yield from labelled(
+        "Disk",
+        f"index {_size(figures.index_bytes)}, journal {_size(figures.journal_bytes)}, "
+        f"WAL {_size(figures.wal_bytes)}, in {figures.tablespace}; the table has {_size(figures.table_bytes)}",
         width,
-        "   ",
     )
-    yield from _wrapped(
-        f"disk: about {_size(figures.index_bytes)} for the index, {_size(figures.journal_bytes)} for the journal, "
-        f"{_size(figures.wal_bytes)} of WAL",
-        width,
-        "   ",
-    )
-    for basis in figures.basis:
-        yield from _wrapped(f"({basis})", width, "   ")
+    yield from labelled("", f"({'; '.join(figures.basis)})", width)
 
 
-def _lines(lines: tuple[str, ...], width: int) -> Iterator[str]:
-    for line in lines:
-        yield from _wrapped(f"- {line}", width, "   ")
+def _undo(of: Vaccination, width: int) -> Iterator[str]:
+    yield from _steps("Undo", of.down, width)
+    yield from labelled("", "vaccine revision prints the command for it", width)
 
 
-def _section(title: str, lines: Iterator[str]) -> Iterator[str]:
-    yield ""
-    yield f"   {title}"
-    for line in lines:
-        yield INDENT + line
+def _statements(number: int, of: Vaccination) -> Iterator[str]:
+    """Every statement of both ways, verbatim, with what it is for and its lock."""
+    for title, steps in (("Upgrade", of.up), ("Undo", of.down)):
+        for step in steps:
+            for each in step.statements:
+                yield ""
+                yield printable(f"-- {number}. {title}, {step.title}: {each.note}; {each.lock}, {each.lock.blocks}")
+                yield from _sql(each.sql)
 
 
-def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
-    hang = indent + ("  " if text.startswith(("- ", "! ")) else "    ")
-    room = max(width - len(INDENT), 40)
-    return textwrap.wrap(
-        text, room, initial_indent=indent, subsequent_indent=hang, break_long_words=False, break_on_hyphens=False
-    )
-
-
-def _flat(text: str) -> str:
-    """Control characters of a name or a value as escapes: what is printed must not move the cursor."""
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _value(of: Scalar | Expression) -> str:

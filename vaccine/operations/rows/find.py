@@ -25,6 +25,10 @@ FEW = 1000  # approved rows up to which a revision names each
 MARK_BYTES = 5  # of each where they are more: among a million, one unapproved row in a million would pass for approved
 NAMED = 20  # rows that a message names
 VERSIONS = "ctid AS {}", "xmin AS {}", "first_value(ctid) OVER ranked AS {}", "first_value(xmin) OVER ranked AS {}"
+TEXT_OF = sql.SQL(  # types below 16384 came with PostgreSQL; of others their output function is asked
+    "(CASE WHEN pg_catalog.pg_typeof({0})::pg_catalog.oid < 16384 THEN {0}::pg_catalog.text"
+    " ELSE pg_catalog.format('%s', {0}) END) COLLATE \"C\""
+)
 # The text of a date or a number hangs on these; what was approved as text must not.
 TEXT_FORM = (
     "SET LOCAL datestyle = 'ISO, YMD'",
@@ -156,8 +160,11 @@ def other_rows_statement(
 
 
 def text_array(columns: tuple[str, ...]) -> sql.Composable:
-    """The columns as text[]. In the collation "C": one that is nondeterministic has no hash of a text."""
-    texts = (sql.SQL('{}::text COLLATE "C"').format(sql.Identifier(name)) for name in columns)
+    """The columns as text[], by no cast to text that the owner of a type may have made.
+
+    In the collation "C": one that is nondeterministic has no hash of a text.
+    """
+    texts = (TEXT_OF.format(sql.Identifier(name)) for name in columns)
     return sql.SQL("ARRAY[{}]").format(sql.SQL(", ").join(texts))
 
 
