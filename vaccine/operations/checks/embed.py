@@ -76,8 +76,10 @@ PROBES = """    FOR v_check IN
 """
 
 
-def script_block(question: Question, what: str, *stages: Stage, only: Sequence[str] = CODES) -> str:
-    """PL/pgSQL that refuses with `what`, and every reason of these stages; `only` these codes.
+def script_block(
+    question: Question, what: str, *stages: Stage, only: Sequence[str] = CODES, also: Sequence[Check] = ()
+) -> str:
+    """PL/pgSQL that refuses with `what`, and every reason of these stages; `only` these codes, and `also` those checks.
 
     Empty where there is nothing to ask.
     """
@@ -86,6 +88,7 @@ def script_block(question: Question, what: str, *stages: Stage, only: Sequence[s
         for place, check in enumerate(EVERY)
         if check.stage in stages and check.code in only and check.blocking and not check.unasked
     ]
+    asked += enumerate(also, len(EVERY))
     plain = [_query(place, check, question) for place, check in asked if not check.probe]
     probes = [_query(place, check, question) for place, check in asked if check.probe]
     if not asked:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from psycopg import sql
 
 from ..checks.carried import CARRIED_ON
 from ..checks.embed import script_block
 from ..checks.every import CODES
-from ..checks.model import Question, Stage
+from ..checks.model import Check, Question, Stage
 from ..checks.ownership import Ownership
-from ..checks.restorable import KEYLESS
+from ..checks.restorable import KEYLESS, LOST
 from ..index.states import MEANING, OF_INDEX, empty_copy_statement, index_statement, wanted, wanted_oid
 from ..key import Key, Policy, literals
 from ..options import Options
 from ..rows.find import TEXT_FORM, assignments, other_rows_statement
 from ..rows.journal import LATER, RESOLVED, SAME_SHAPE, TABLES
-from ..rows.record import RECORD, UpgradeRecord
+from ..rows.record import RECORD, UpgradeRecord, key_digest
 from ..rows.restore_rows import NOT_SILENCEABLE
 from .step import sql_file, text, tried
 
@@ -54,12 +55,18 @@ UNDO = """BEGIN
 END
 """
 
+BACKUP = (
+    "bring the schema vaccine back from a backup (pg_restore --schema=vaccine), then run this script again in a new "
+    "session; or make it with `alembic -x vaccine.restore=lost downgrade … --sql`: it restores what is still there"
+)
 VIEW = sql.Identifier("pg_temp", "vaccine_texts")  # of the work table (`others.sql`)
 
 
-def preflight(question: Question, what: str, *stages: Stage, only: tuple[str, ...] = CODES) -> str:
+def preflight(
+    question: Question, what: str, *stages: Stage, only: Sequence[str] = CODES, also: Sequence[Check] = ()
+) -> str:
     """The block that refuses, all reasons at once, before anything changes."""
-    body = script_block(question, what, *stages, only=only).strip().removesuffix(";")
+    body = script_block(question, what, *stages, only=only, also=also).strip().removesuffix(";")
     return tried(question.key, question.options, {}, body)
 
 
@@ -107,17 +114,40 @@ def resolve(key: Key, policy: Policy, options: Options, record: UpgradeRecord) -
     return tried(key, options, declared, body)
 
 
-def restore(key: Key, plan: str, options: Options) -> str:
-    """The block that restores all rows that are still as they were left."""
+def way_back(record: UpgradeRecord, options: Options, *, dry: bool, plan: str | None = None) -> str:
+    """The block that restores all rows that are still as they were left; `dry` only looks whether it could.
+
+    Of one plan, or of all that the record's revision has.
+    """
     body = _filled(
         "restore.sql",
-        not_silenceable=NOT_SILENCEABLE.strip() % {"table": "v_oid", "columns": "v_changed"},
-        carried_on=CARRIED_ON.strip().format(table="v_oid", columns="v_job.shared_columns"),
-        later=LATER.strip(),
+        complete=COMPLETE,
+        records=text(records(record, plan)),
+        lost=LOST.strip() % {"table": "v_oid", "images": "v_job.images"},
         keyless=KEYLESS.strip() % {"table": "v_oid", "images": "v_job.images"},
+        carried_on=CARRIED_ON.strip().format(table="v_oid", columns="v_job.shared_columns"),
+        not_silenceable=NOT_SILENCEABLE.strip() % {"table": "v_oid", "columns": "v_changed"},
     )
-    declared: dict[str, object] = {"v_plan text": plan, "v_strict boolean": options.restore == "strict"}
-    return tried(key, options, declared, body)
+    declared: dict[str, object] = {
+        "v_revision text": record.revision,
+        "v_plan text": plan,
+        "v_restore text": options.restore,
+        "v_dry boolean": dry,
+        "v_backup text": BACKUP,
+    }
+    return tried(record.key, options, declared, body)
+
+
+def records(record: UpgradeRecord, plan: str | None) -> sql.Composed:
+    """The records of a plan, or those of the revision under its version table."""
+    of_revision = sql.SQL("v.version_table = {} AND v.revision = {}").format(
+        record.version_table, sql.Literal(record.revision)
+    )
+    of_plan = sql.SQL("v.plan = {}").format(sql.Literal(plan))
+    return sql.SQL(
+        "SELECT v.plan, v.after_batch, v.resolved_rows, v.undone_at FROM vaccine.vaccination AS v"
+        " WHERE v.key_digest = {} AND {} ORDER BY v.started_at"
+    ).format(sql.Literal(key_digest(record.key)), of_revision if plan is None else of_plan)
 
 
 def undo(key: Key, options: Options, record: UpgradeRecord) -> str:

@@ -8,12 +8,15 @@ psql without ON_ERROR_STOP neither builds nor drops an index behind a refusal, a
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from psycopg import sql
 
-from ..checks.model import Question, Stage
+from ..checks.model import Check, Question, Stage
 from ..checks.ownership import ownership_of
+from ..checks.preflight import NOTHING, OF_JOURNAL, OF_RESTORE
+from ..checks.prepared import OF_DROP
 from ..index.states import index_statement
 from ..key import Key, Policy
 from ..options import Options
@@ -48,8 +51,11 @@ def resolve_duplicates(operations: Operations, key: Key, policy: Policy, options
 def restore_duplicates(operations: Operations, key: Key, plan: str, options: Options) -> None:
     """Print the script that restores all rows that are still as they were left, in one transaction."""
     record = _record(operations, key, plan)
-    whose = _whose(operations, key, options, up=False)
-    work = [whose, bodies.restore(key, plan, options), bodies.undo(key, options, record)]
+    work = [
+        *_before_downgrade(operations, key, options, OF_RESTORE),
+        bodies.way_back(record, options, dry=False, plan=plan),
+        bodies.undo(key, options, record),
+    ]
     _print(
         operations,
         script(key, options, transaction(key, work)),
@@ -84,9 +90,16 @@ def create_unique_index(operations: Operations, name: str, key: Key, policy: Pol
 
 
 def drop_unique_index(operations: Operations, name: str, key: Key, options: Options) -> None:
-    """Print the drop, alone in autocommit, and the check without which nothing is stamped."""
+    """Print the drop, alone in autocommit, and the check without which nothing is stamped.
+
+    What the rows need that go back afterwards is asked before.
+    """
+    before = [
+        *_before_downgrade(operations, key, options, OF_JOURNAL, OF_DROP),
+        bodies.way_back(_record(operations, key, ""), options, dry=True),
+    ]
     statements = [
-        *transaction(key, [_whose(operations, key, options, up=False)]),
+        *transaction(key, before),
         *alone(options, _drop(key, name)),
         *transaction(key, [do({**of_key(key), "v_name text": name}, sql_file("dropped.sql"))]),
     ]
@@ -98,6 +111,19 @@ def _whose(operations: Operations, key: Key, options: Options, *, up: bool) -> s
     context = operations.migration_context
     of = ownership_of(context, version_table(context.version_table_schema, context.version_table), key)
     return bodies.whose(key, options, of, up=up)
+
+
+def _before_downgrade(
+    operations: Operations, key: Key, options: Options, only: Sequence[str], *also: Check
+) -> list[str]:
+    """Whose it is, and the checks of a way back."""
+    question = Question(key, NOTHING, None, options)
+    refused = f"the downgrade of {key} is refused; nothing was changed"
+    return [
+        _whose(operations, key, options, up=False),
+        bodies.preflight(question, refused, Stage.SERVER),
+        bodies.preflight(question, refused, Stage.TABLE, only=only, also=also),
+    ]
 
 
 def _record(operations: Operations, key: Key, plan: str) -> UpgradeRecord:
