@@ -11,6 +11,8 @@ import pytest
 import vaccine
 from vaccine.cli import COMMANDS, cli
 from vaccine.errors import VaccineError
+from vaccine.operations.checks.every import EVERY
+from vaccine.operations.checks.model import Check
 from vaccine.operations.options import Options
 from vaccine.plan.hazard_texts import CODES
 
@@ -59,6 +61,17 @@ def test_every_command_and_option_is_documented(name: str) -> None:
 @pytest.mark.parametrize("code", CODES)
 def test_every_hazard_is_documented(code: str) -> None:
     assert f"`{code}`" in text("commands.md")
+
+
+@pytest.mark.parametrize("check", EVERY, ids=lambda check: check.code)
+def test_every_check_is_documented_as_it_speaks(check: Check) -> None:
+    blocks = "a run" if check.elsewhere else "yes" if check.blocking else "no"
+    assert f"| `{check.code}` | {blocks} | {check.text} | {check.fix} |" in text("checks.md").splitlines()
+
+
+def test_no_check_is_documented_that_does_not_exist() -> None:
+    documented = re.findall(r"^\| `(.+?)` \|", text("checks.md"), re.MULTILINE)
+    assert documented == [check.code for check in EVERY]
 
 
 @pytest.mark.parametrize("option", list(Options.__dataclass_fields__))

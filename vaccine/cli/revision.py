@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -22,15 +23,16 @@ from vaccine.cli.common import config_option, read_plan, say, url_option
 @url_option
 def command(
     plan_file: Path, alembic_ini: Path | None, head: str | None, version_path: Path | None, url: str | None
-) -> None:
+) -> int:
     """Turn an approved plan (- is stdin) into Alembic revisions, one for each vaccination.
 
     Refuses when the database is no longer as the plan saw it. Writes files only, their paths to stdout; the
-    commands that run and undo these revisions, and no others, to stderr.
+    commands that run and undo these revisions, and no others, to stderr. A vaccination that is blocked gets no
+    revision: the others do, and the status is 1.
     """
     from vaccine.connect import read_only, resolve_url
     from vaccine.operations.dry import alembic_command, undo_target
-    from vaccine.plan.fingerprint import refuse_drift
+    from vaccine.plan.fingerprint import blocked_words, refuse_drift
     from vaccine.revision.destination import Destination
     from vaccine.revision.write import write_revisions
 
@@ -38,10 +40,10 @@ def command(
     ini = alembic_ini or Path("alembic.ini")
     if not plan.vaccinations:
         say("The plan is empty: there is nothing to write.")
-        return
+        return 0
     with read_only(resolve_url(url, ini)) as connection:
         refuse_drift(connection, plan)
-    written = write_revisions(plan, Destination(ini, head, version_path))
+    written = write_revisions(replace(plan, vaccinations=plan.open), Destination(ini, head, version_path))
     for each in written:
         click.echo(str(each.path))
     alembic = alembic_command(ini)
@@ -51,3 +53,9 @@ def command(
         f"Next: read {'it' if len(written) == 1 else 'them'}, then run: {alembic} upgrade {up}\n"
         f"Undo: {alembic} downgrade {down}"
     )
+    blocked = [each for each in plan.vaccinations if each.blocked]
+    for one in blocked:
+        say(f"Blocked, no revision was written: {blocked_words(one)}")
+        for hazard in one.blocked:
+            say(f"  fix: {hazard.fix}")
+    return 1 if blocked else 0

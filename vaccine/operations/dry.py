@@ -11,8 +11,11 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from .checks.carried import CarriedOn, carried_on
 from .checks.disk import need, read_space
+from .checks.dry_run import ask_dry as ask
+from .checks.dry_run import untried
+from .checks.every import CODES
+from .checks.model import Reason
 from .index.build import index_statement
 from .key import Approved, Key, Policy, Value, value
 from .options import Options
@@ -25,25 +28,25 @@ from .rows.shape import read_shape, row_lock
 from .session.blockers import holders_of
 from .session.command import alembic_command, undo_target
 from .session.run import Run
-from .table import MOST_COLUMNS, TargetTable, read_table
+from .table import TargetTable, read_table
 
 __all__ = [
+    "CODES",
     "FEW",
-    "MOST_COLUMNS",
     "TEXT_FORM",
     "Approved",
-    "CarriedOn",
     "Described",
     "Key",
     "NewImages",
     "Others",
     "Policy",
+    "Reason",
     "TargetTable",
     "Value",
     "Work",
     "alembic_command",
+    "ask",
     "build_statement",
-    "carried_on",
     "dedupe_statements",
     "drop_statement",
     "excess_rows",
@@ -57,6 +60,7 @@ __all__ = [
     "restore_statement",
     "text_array",
     "undo_target",
+    "untried",
     "value",
 ]
 

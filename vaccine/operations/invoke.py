@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg import sql
 
+from .checks.late import late_duplicates
 from .checks.ownership import ownership_of, refuse_foreign
 from .checks.preflight import before_drop, before_index, before_resolve, before_restore
 from .errors import BusyError, NotOursError, OperationError
 from .index.verify import verify_index, verify_restored
 from .key import Key, Policy
-from .rows.find import find
 from .rows.journal import ensure_journal, has_journal
 from .rows.record import record_of
-from .rows.resolve import Resolved, check_rows, resolve
+from .rows.resolve import Resolved, resolve
 from .rows.restore import restore
 from .session.caller import calling
 from .session.command import alembic_again
@@ -67,8 +67,7 @@ def create_unique_index(operations: Operations, name: str, key: Key, policy: Pol
 
         def resolve_late() -> int:
             began = time.monotonic()
-            work = find(run.worker, table, key, policy)
-            check_rows(run, work)
+            work = late_duplicates(run, table, key, policy)
             done = resolve(run, key, policy, table, work)
             run.say(_resolved(key, done, began))
             return done.rows

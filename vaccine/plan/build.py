@@ -14,21 +14,20 @@ from vaccine.candidates.reasons import AGAINST_IT
 from vaccine.catalog.sql import query
 from vaccine.errors import UsageError
 from vaccine.operations import dry as describe
-from vaccine.operations.dry import Key, carried_on, holders_of, read_space
+from vaccine.operations.dry import Key, Policy, Reason, holders_of, read_space
 from vaccine.plan import afterwards, steps
 from vaccine.plan.estimate import Sizes, estimate
 from vaccine.plan.excess import count_groups, left_by, resolves_before
 from vaccine.plan.fingerprint import fingerprint
-from vaccine.plan.groups import Counted, Selection, read_groups, stays_live, without_direction
+from vaccine.plan.groups import Counted, Selection, read_groups, without_direction
 from vaccine.plan.hazards import Session, Situation, hazards
 from vaccine.plan.model import Vaccination
 from vaccine.plan.naming import index_name
 from vaccine.plan.order import random_order, stamped_order
 from vaccine.plan.request import Choices, accepted_assignment, accepted_sql, refuse_unknown_columns
-from vaccine.plan.target import Target, name_taken, read_target, refuse_unreadable
+from vaccine.plan.target import Target, read_target, refuse_unreadable
 
 UNBOUNDED = {"text", "character varying", "bytea", "jsonb"}
-KINDS = {"r": "a table", "i": "an index", "S": "a sequence", "v": "a view", "m": "a materialized view", "p": "a table"}
 
 
 def build(
@@ -57,7 +56,8 @@ def build(
     every_column = tuple(column.name for column in target.columns)
     groups = read_groups(connection, selection, every_column, groups_shown) if countable and counted.groups else ()
     name = choices.name or index_name(target.table, selection.columns, selection.where)
-    situation = _situation(connection, target, selection, name, counted=counted, assign=assign)
+    reasons = _asked(connection, selection, name, counted=counted, assign=assign)
+    situation = _situation(connection, target, selection, reasons, counted=counted, assign=assign)
     draft = Vaccination(
         schema=target.schema,
         table=target.table,
@@ -156,58 +156,56 @@ def _count_without_key(connection: psycopg.Connection, of: Selection) -> Counted
     return Counted(row[0], row[1], 0)
 
 
+def _asked(
+    connection: psycopg.Connection, of: Selection, name: str, *, counted: Counted, assign: Assignment
+) -> tuple[Reason, ...]:
+    """What the checks of the run time say, asked as for a plan.
+
+    Raises:
+        UsageError: an assignment does not fit its column.
+    """
+    key = Key(of.schema, of.table, of.columns, of.where)
+    policy = Policy(of.survivor, steps.values(assign), of.keep, counted.excess_rows, "")
+    reasons = describe.ask(connection, key, policy, name, counted.excess_rows, left=of.left)
+    for reason in reasons:
+        if reason.code == "misfit":
+            raise UsageError(
+                f"{reason.text.partition(' ')[0].strip('`')} does not fit {of.schema}.{of.table}",
+                why=reason.text,
+                fix="choose another value with --assign COLUMN=VALUE (an expression: --assign 'deleted_at=sql:now()')",
+            )
+    return reasons
+
+
 def _situation(
     connection: psycopg.Connection,
     target: Target,
     selection: Selection,
-    name: str,
+    reasons: tuple[Reason, ...],
     *,
     counted: Counted,
     assign: Assignment,
 ) -> Situation:
-    taken = name_taken(connection, target.schema, name)
-    taken_by = None
-    if taken is not None:
-        taken_by = KINDS.get(taken["kind"], "a relation") + (f" of {taken['index_of']}" if taken["index_of"] else "")
     with connection.cursor(row_factory=class_row(Session)) as cursor:
         sessions = tuple(cursor.execute(query("plan_sessions"), {"oid": target.oid}))
-    recovery = connection.execute("SELECT pg_catalog.pg_is_in_recovery()").fetchone()
     return Situation(
         target=target,
-        columns=selection.columns,
         where=selection.where,
         assign=assign,
-        index_name=name,
-        name_taken_by=taken_by,
         counted=counted,
-        stays_live=_stays_live(connection, selection, assign) if counted.excess_rows and assign else False,
-        wide_keys=_wide_keys(connection, target, selection),
+        reasons=reasons,
+        wide_keys=_wide_keys(connection, target, selection) if describe.untried(reasons) else 0,
         open_columns=_open_columns(connection, target, selection),
         sessions=sessions,
         prepared=_prepared(connection, target),
         stamped=stamped_order(connection, target, selection.survivor) if counted.excess_rows else None,
         random=random_order(connection, target, selection) if counted.excess_rows else (),
-        in_recovery=bool(recovery and recovery[0]),
-        carried=carried_on(connection, target.oid, [column for column, _ in assign]),
     )
 
 
 def _prepared(connection: psycopg.Connection, target: Target) -> tuple[tuple[str, str], ...]:
     holders = holders_of(connection, Key(target.schema, target.table, (), None))
     return tuple((str(each), each.remedy) for each in holders if each.kind == "prepared")
-
-
-def _stays_live(connection: psycopg.Connection, of: Selection, assign: Assignment) -> bool:
-    try:
-        with connection.transaction():
-            return stays_live(connection, of, assign)
-    except psycopg.Error as error:
-        names = ", ".join(name for name, _ in assign)
-        raise UsageError(
-            f"the assignment of {names} does not fit {of.schema}.{of.table}",
-            why=(error.diag.message_primary or str(error)).strip(),
-            fix="choose another value with --assign COLUMN=VALUE (an expression: --assign 'deleted_at=sql:now()')",
-        ) from None
 
 
 def _wide_keys(connection: psycopg.Connection, target: Target, of: Selection) -> int:

@@ -122,6 +122,7 @@ def resolves_before(planned: Sequence[Vaccination], schema: str, table: str) -> 
         and each.fingerprint.excess_rows
         and each.primary_key
         and each.assign
+        and not each.blocked
     )
 
 

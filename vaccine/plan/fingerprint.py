@@ -32,16 +32,14 @@ def refuse_drift(connection: psycopg.Connection, plan: Plan) -> None:
         DriftError: table, indexes, triggers or duplicate rows are no longer as planned.
     """
     fix_text_form(connection)
-    _refuse_blocked(plan)
+    _refuse_all_blocked(plan)
     if connection.info.dbname != plan.database:
         raise RefusedError(
             f"plan {plan.id} is for the database {plan.database}, this is {connection.info.dbname}",
             fix="name the planned database with --url, or plan this one",
         )
     changes = [
-        change
-        for number, each in enumerate(plan.vaccinations)
-        for change in _changes(connection, each, plan.vaccinations[:number])
+        change for number, each in enumerate(plan.open) for change in _changes(connection, each, plan.open[:number])
     ]
     if changes:
         raise DriftError(
@@ -51,14 +49,19 @@ def refuse_drift(connection: psycopg.Connection, plan: Plan) -> None:
         )
 
 
-def _refuse_blocked(plan: Plan) -> None:
-    for each in plan.vaccinations:
-        if each.blocked:
-            raise RefusedError(
-                f"plan {plan.id} cannot become a revision: {each.schema}.{each.table} is blocked",
-                why="; ".join(f"{hazard.text} ({hazard.code})" for hazard in each.blocked),
-                fix="; ".join(hazard.fix for hazard in each.blocked),
-            )
+def _refuse_all_blocked(plan: Plan) -> None:
+    if plan.vaccinations and not plan.open:
+        raise RefusedError(
+            f"plan {plan.id} cannot become a revision: every vaccination of it is blocked",
+            why="; ".join(blocked_words(each) for each in plan.vaccinations),
+            fix="; ".join(dict.fromkeys(hazard.fix for each in plan.vaccinations for hazard in each.blocked)),
+        )
+
+
+def blocked_words(of: Vaccination) -> str:
+    """Which vaccination is blocked, and why."""
+    why = ", ".join(f"{hazard.text} [{hazard.code}]" for hazard in of.blocked)
+    return f"{of.schema}.{of.table} ({', '.join(of.columns)}): {why}"
 
 
 def _changes(connection: psycopg.Connection, planned: Vaccination, earlier: tuple[Vaccination, ...]) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from vaccine.audit.finding import Assignment, Expression, Scalar
+from vaccine.audit.finding import Expression, Scalar
 from vaccine.catalog.values import as_text, equal_keys
 from vaccine.operations.dry import Approved
 from vaccine.plan.model import DuplicateGroup, Member
@@ -99,35 +99,6 @@ def read_groups(
     for key, primary_key, ordering, image, size in connection.execute(statement):
         found.setdefault(tuple(key), []).append(_Row(tuple(primary_key), tuple(ordering), tuple(image), size))
     return tuple(_group(key, rows, of, columns) for key, rows in found.items())
-
-
-def stays_live(connection: psycopg.Connection, of: Selection, assign: Assignment) -> bool:
-    """Whether a live row would still be live after the assignment: then it retires nothing.
-
-    Raises:
-        psycopg.Error: a value does not fit its column.
-    """
-    names = [name for name, _ in assign]
-    others = sql.SQL(
-        "SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = {}::pg_catalog.regclass"
-        " AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> ALL ({}::text[]) ORDER BY a.attnum"
-    ).format(sql.Literal(sql.Identifier(of.schema, of.table).as_string(connection)), names)
-    kept = tuple(row[0] for row in connection.execute(others))
-    types = dict(_types(connection, of, names))
-    assigned = [
-        sql.SQL("({})::{} AS {}").format(_value(value), sql.SQL(types[name]), sql.Identifier(name))
-        for name, value in assign
-    ]
-    statement = sql.SQL(
-        "SELECT EXISTS (SELECT FROM (SELECT {columns} FROM {table} WHERE {live} LIMIT 1000) AS {name} WHERE {live})"
-    ).format(
-        columns=sql.SQL(", ").join([*map(sql.Identifier, kept), *assigned]),
-        table=sql.Identifier(of.schema, of.table),
-        name=sql.Identifier(of.table),
-        live=of.live,
-    )
-    row = connection.execute(statement).fetchone()
-    return bool(row and row[0])
 
 
 def without_direction(expression: str) -> str:

@@ -132,3 +132,8 @@ class Plan:
     role: str
     vaccinations: tuple[Vaccination, ...]
     notes: tuple[str, ...] = ()
+
+    @property
+    def open(self) -> tuple[Vaccination, ...]:
+        """The vaccinations that can become revisions: those that nothing blocks."""
+        return tuple(each for each in self.vaccinations if not each.blocked)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
@@ -149,9 +147,3 @@ def refuse_unreadable(target: Target) -> None:
             why="without SELECT the duplicates cannot be counted",
             fix=f"GRANT SELECT on it, or plan as {target.owner}",
         )
-
-
-def name_taken(connection: psycopg.Connection, schema: str, name: str) -> Mapping[str, Any] | None:
-    """The relation that already has the name, or None: its kind, its table and its definition when it is an index."""
-    with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query("plan_name_taken"), {"schema": schema, "name": name}).fetchone()

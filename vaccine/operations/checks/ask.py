@@ -46,7 +46,7 @@ def reasons_of(subject: Subject, check: Check) -> Iterable[Reason]:
     if check.writes and not subject.writes:
         return
     rows = subject.connection.execute(check.composed(subject.question)).fetchall()
-    blocks = check.blocking and not (subject.dry and check.elsewhere)
+    blocks = check.blocking and not (subject.question.dry and check.elsewhere)
     for text, fix, *statements in rows:
         if not statements:
             yield Reason(check.code, text, fix, blocks)

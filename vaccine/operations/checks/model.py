@@ -57,6 +57,8 @@ class Question:
     index: str | None = None
     options: Options = field(default_factory=Options)
     rows: str = WORK
+    path: str = ""  # the search_path that triggers are to see, where the session has another
+    dry: bool = False  # for a plan, by a role that may not be the one that will run it
 
     def of_table(self, text: str, **more: sql.Composable) -> sql.Composed:
         """A query in which {target} names the table: `c` of pg_class with `n` of pg_namespace, and its WHERE begun."""
@@ -81,20 +83,17 @@ class Question:
             ),
             index=sql.SQL("{}::text").format(sql.Literal(self.index)),
             rows=sql.Literal(self.rows),
+            path=sql.Literal(self.path),
             **more,
         )
 
 
 @dataclass(frozen=True)
 class Subject:
-    """Who is asked. `dry`: for a plan, by a role that may not be the one that will run it.
-
-    `writes`: probes may write.
-    """
+    """Who is asked. `writes`: probes may write."""
 
     connection: psycopg.Connection
     question: Question
-    dry: bool = False
     writes: bool = True
 
 
