@@ -14,6 +14,8 @@ from tests.alembic_env import Environment, make_environment, write_revision
 from tests.integration.test_offline import psql, script_of
 from tests.integration.test_restore import KEY, POLICY, ROWS, TABLE
 from vaccine.demo.server import Server
+from vaccine.operations.index.gate import Gate
+from vaccine.operations.key import Key
 
 INDEXES = "SELECT indexrelid::regclass::text, indisvalid FROM pg_index WHERE indrelid = 'issues'::regclass ORDER BY 1"
 # Alembic makes its own version table so; no script can say it in another way.
@@ -145,6 +147,22 @@ def test_a_script_goes_on_where_a_killed_one_ended(
     assert "the INVALID leftover of an earlier build" in again.stderr
     assert connection.execute(INDEXES).fetchall() == [("issues_pkey", True), ("u", True)]
     assert "(head)" in environment.alembic("current").stdout
+
+
+def test_a_session_that_changes_and_a_gate_that_stayed_are_refused(
+    server: Server, database: str, connection: psycopg.Connection, environment: Environment
+) -> None:
+    script = script_of(environment, "upgrade", "base:head")
+    first, _, rest = script.partition("BEGIN ISOLATION LEVEL")
+    assert psql(server, database, first).stderr == ""
+    done = psql(server, database, f"BEGIN ISOLATION LEVEL{rest}")  # as a pooler in transaction mode would
+    assert "this script changed its server session half-way" in done.stderr
+    connection.execute("CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'")
+    gate = Gate.of(Key("public", "issues", ("hash",), KEY["where"])).triggers[0]
+    connection.execute(f"CREATE TRIGGER {gate} AFTER INSERT ON issues FOR EACH ROW EXECUTE FUNCTION f()")
+    done = psql(server, database, script)
+    assert "a run that was killed left its gate on public.issues; nothing was changed" in done.stderr
+    assert connection.execute("SELECT to_regclass('vaccine.journal')").fetchone() == (None,)
 
 
 def test_squawk_finds_nothing(environment: Environment) -> None:

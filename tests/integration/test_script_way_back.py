@@ -29,6 +29,9 @@ BROKEN = [
     (PRUNE, "keep", LOST, "are pruned (`vaccine journal prune`)"),
     ("ALTER TABLE issues DROP COLUMN note", "keep", UNFIT, "column note (json) that the journal holds is gone"),
     ("ALTER TABLE issues DROP CONSTRAINT issues_pkey", "keep", UNFIT, "no valid unique index says"),
+    ("ALTER INDEX u RENAME TO mine", "keep", "the index u was renamed to mine", "RENAME TO u, then"),
+    ("DROP INDEX u; CREATE INDEX u ON issues (id)", "keep", "the name u is taken in schema public by another relation",
+     "it was left alone"),
     ("UPDATE issues SET note = '7' WHERE id = 3", "strict", "1 rows of public.issues were changed or deleted since",
      "primary keys 3;"),
 ]  # fmt: skip
@@ -61,7 +64,7 @@ def test_what_is_lost_is_refused_while_the_index_stands(
         assert done.returncode == 0, done.stderr
         connection.execute(change)
         before = state(connection)
-        assert before[:2] == ((True,), [("aaaa11112222",)])
+        assert before[1] == [("aaaa11112222",)]
         done = psql(server, database, down[restore])  # psql goes on behind each error
         assert told in done.stderr, (change, done.stderr)
         assert detail in done.stderr, (change, done.stderr)

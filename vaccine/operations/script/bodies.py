@@ -145,7 +145,7 @@ def records(record: UpgradeRecord, plan: str | None) -> sql.Composed:
     )
     of_plan = sql.SQL("v.plan = {}").format(sql.Literal(plan))
     return sql.SQL(
-        "SELECT v.plan, v.after_batch, v.resolved_rows, v.undone_at FROM vaccine.vaccination AS v"
+        "SELECT v.plan, v.after_batch, v.resolved_rows, v.undone_at, v.index_oid FROM vaccine.vaccination AS v"
         " WHERE v.key_digest = {} AND {} ORDER BY v.started_at"
     ).format(sql.Literal(key_digest(record.key)), of_revision if plan is None else of_plan)
 
@@ -155,8 +155,9 @@ def undo(key: Key, options: Options, record: UpgradeRecord) -> str:
     return tried(key, options, {}, UNDO.replace("{undo}", text(record.undo())))
 
 
-def index_check(key: Key, name: str, options: Options, file: str, **declared: object) -> str:
+def index_check(record: UpgradeRecord, name: str, options: Options, file: str, **declared: object) -> str:
     """A block that looks at what stands under the index's name."""
+    key = record.key
     copy, own = empty_copy_statement(key)
     found = sql.Literal(text(sql.Identifier(key.schema, name)))
     state = sql.SQL(
@@ -179,7 +180,7 @@ def index_check(key: Key, name: str, options: Options, file: str, **declared: ob
         "index_state.sql", **{what: text(sql.Literal(text(statement))) for what, statement in statements.items()}
     )
     constants = {"v_name text": name, **{f"v_{each} text": value for each, value in declared.items()}}
-    return tried(key, options, constants, _filled(file, look=look))
+    return tried(key, options, constants, _filled(file, look=look, records=text(records(record, None))))
 
 
 def _others(policy: Policy) -> str:

@@ -1,5 +1,14 @@
     v_other text;
 BEGIN
+    IF pg_catalog.current_setting('vaccine.session', true) IS DISTINCT FROM pg_catalog.pg_backend_pid()::text THEN
+        RAISE EXCEPTION 'vaccine: this script changed its server session half-way; nothing was changed'
+            USING HINT = 'a pooler in transaction mode is between: connect to the server itself, and run all of the script in one session';
+    END IF;
+    IF EXISTS (SELECT FROM pg_catalog.pg_trigger AS t
+                WHERE t.tgrelid = pg_catalog.to_regclass(pg_catalog.format('%I.%I', v_schema, v_table)) AND t.tgname = ANY (v_gates)) THEN
+        RAISE EXCEPTION 'vaccine: a run that was killed left its gate on %.%; nothing was changed', v_schema, v_table
+            USING HINT = 'run alembic upgrade or downgrade without --sql, which takes it down; or DROP TRIGGER ' || pg_catalog.array_to_string(v_gates, ' and ');
+    END IF;
     IF pg_catalog.current_setting('vaccine.stopped')::boolean THEN
         RAISE EXCEPTION 'vaccine: an earlier step of this script failed, so this one and the stamp are left out'
             USING HINT = 'see the first error above, remove its cause, and run the script again in a new session (this one is read-only now); '

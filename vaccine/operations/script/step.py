@@ -12,6 +12,7 @@ from importlib.resources import files
 
 from psycopg import sql
 
+from ..index.gate import Gate
 from ..key import Key, raw
 from ..options import Options
 from ..session.blockers import HOLDERS
@@ -21,6 +22,7 @@ IDLE = "5s"  # a client that hangs between two statements holds its locks no lon
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
 DONE = "SET default_transaction_read_only = off;"
 HOLD = """DO $vaccine$ BEGIN
+    PERFORM pg_catalog.set_config('vaccine.session', pg_catalog.pg_backend_pid()::text, false);
     PERFORM pg_catalog.set_config('vaccine.stopped',
         pg_catalog.current_setting('default_transaction_read_only'), false);
     PERFORM pg_catalog.set_config('default_transaction_read_only', 'on', false);
@@ -73,7 +75,8 @@ def script(key: Key, options: Options, statements: Sequence[str]) -> list[str]:
 def transaction(key: Key, statements: Sequence[str]) -> list[str]:
     """One step: all of the statements or none, and nothing where an earlier step failed or another run is at work."""
     first, second = lock_numbers(key)
-    ready = do({**of_key(key), "v_first integer": first, "v_second integer": second}, sql_file("ready.sql"))
+    declared = {"v_first integer": first, "v_second integer": second, "v_gates text[]": list(Gate.of(key).triggers)}
+    ready = do({**of_key(key), **declared}, sql_file("ready.sql"))
     return [BEGIN, ready, *statements, DONE, "COMMIT;"]
 
 

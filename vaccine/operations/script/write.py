@@ -76,11 +76,11 @@ def create_unique_index(operations: Operations, name: str, key: Key, policy: Pol
     before = [
         _whose(operations, key, options, up=True),
         bodies.preflight(Question(key, policy, name, options), what, Stage.SERVER, Stage.TABLE, Stage.INDEX),
-        bodies.index_check(key, name, options, "index_before.sql", aside=aside),
+        bodies.index_check(record, name, options, "index_before.sql", aside=aside),
         bodies.journal(key, options),
         f"{text(record.begin(name, policy.assign))};",
     ]
-    after = [bodies.index_check(key, name, options, "index_after.sql"), f"{text(record.end())};"]
+    after = [bodies.index_check(record, name, options, "index_after.sql"), f"{text(record.end())};"]
     statements = [
         *transaction(key, before),
         *alone(options, _drop(key, aside), f"{build}\n;"),
@@ -94,9 +94,11 @@ def drop_unique_index(operations: Operations, name: str, key: Key, options: Opti
 
     What the rows need that go back afterwards is asked before.
     """
+    record = _record(operations, key, "")
     before = [
         *_before_downgrade(operations, key, options, OF_JOURNAL, OF_DROP),
-        bodies.way_back(_record(operations, key, ""), options, dry=True),
+        bodies.way_back(record, options, dry=True),
+        bodies.index_check(record, name, options, "index_drop.sql"),
     ]
     statements = [
         *transaction(key, before),
