@@ -14,6 +14,7 @@ from vaccine.audit.measure import LARGE_ROWS
 from vaccine.audit.settings import AuditSettings
 from vaccine.candidates import FLOOR, CandidateKey, KeyHint, candidate_keys
 from vaccine.catalog.model import Catalog, Table
+from vaccine.catalog.nearest import way_out
 from vaccine.errors import UnknownKeyError
 from vaccine.predicates import parse, render
 
@@ -32,16 +33,26 @@ def named_table(catalog: Catalog, table: tuple[str, str], columns: Sequence[str]
         raise UnknownKeyError(
             f"there is no table {table[0]}.{table[1]}",
             why=f"database {catalog.database} has {len(catalog.tables)} tables, not that one",
-            fix="run vaccine audit --all for the names, and give SCHEMA.TABLE.COLUMN",
+            fix=_meant(catalog, table),
         )
     missing = [name for name in columns if name not in found.by_name]
     if missing or not columns:
         raise UnknownKeyError(
             f"table {table[0]}.{table[1]} has no column {', '.join(missing) or '(none was named)'}",
             why="its columns are " + ", ".join(found.by_name),
-            fix="name the columns as the table has them, in double quotes where they need it",
+            fix=way_out(
+                missing[0] if missing else "", found.by_name, "name them as the table has them, quoted where needed"
+            ),
         )
     return found
+
+
+def _meant(catalog: Catalog, table: tuple[str, str]) -> str:
+    within = [each.name for each in catalog.tables if each.schema == table[0]]
+    otherwise = "run vaccine audit --all for the names, and give SCHEMA.TABLE.COLUMN"
+    if within:
+        return way_out(table[1], within, otherwise)
+    return way_out(".".join(table), [f"{each.schema}.{each.name}" for each in catalog.tables], otherwise)
 
 
 def chosen_tables(catalog: Catalog, settings: AuditSettings) -> Catalog:
@@ -51,7 +62,9 @@ def chosen_tables(catalog: Catalog, settings: AuditSettings) -> Catalog:
         raise UnknownKeyError(
             f"there is no table in schema {', '.join(sorted(unknown))}",
             why="the schemas with tables are " + ", ".join(sorted({table.schema for table in catalog.tables})),
-            fix="give one of them to --schema; names are compared exactly",
+            fix=way_out(
+                min(unknown), {table.schema for table in catalog.tables}, "give one of them; names are compared exactly"
+            ),
         )
     kept = [
         table

@@ -6,6 +6,7 @@ import configparser
 import os
 import shutil
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -59,19 +60,26 @@ def _alembic_ini(_context: click.Context, _option: click.Parameter, path: Path |
             why="-c names the alembic.ini of an environment",
             fix="name an existing one, make one with vaccine init, or leave -c out",
         )
-    parser = configparser.ConfigParser(interpolation=None)
-    try:
-        parser.read(path, encoding="utf-8")
-    except (configparser.Error, UnicodeDecodeError):
-        parser.clear()
-    if not any(parser.has_option(section, "script_location") for section in parser.sections()):
+    if not _is_of_alembic(path):
         other = f"; if it is a vaccine.toml, give it with --settings {path}" if path.suffix == ".toml" else ""
         raise ConfigurationError(
             f"{path} is no alembic.ini",
-            why="it has no script_location in a section such as [alembic]",
+            why="it has no section [alembic], nor [tool.alembic] if it is a pyproject.toml",
             fix=f"name the alembic.ini of the environment with -c{other}",
         )
     return path
+
+
+def _is_of_alembic(path: Path) -> bool:
+    """Whether the file has a section of Alembic's."""
+    try:
+        if path.suffix == ".toml":
+            return "alembic" in tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
+        parser = configparser.ConfigParser(interpolation=None)
+        parser.read(path, encoding="utf-8")
+    except (OSError, configparser.Error, tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return False
+    return any(name == "alembic" or parser.has_option(name, "script_location") for name in parser.sections())
 
 
 def say(message: str) -> None:

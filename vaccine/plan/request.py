@@ -11,8 +11,9 @@ from vaccine.audit.finding import Assignment, Expression, Scalar
 from vaccine.audit.lifecycle import Override
 from vaccine.catalog.expression import order_text, predicate_text, value_text
 from vaccine.catalog.keyname import KEY_FORM, KeyName
+from vaccine.catalog.nearest import way_out
 from vaccine.errors import UnknownKeyError, UsageError
-from vaccine.plan.target import Target
+from vaccine.plan.target import Target, tables
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def locate(connection: psycopg.Connection, key: KeyName) -> str:
         raise UnknownKeyError(
             f"there is no table {key.table}",
             why="no schema of this database has it; names are compared exactly, upper and lower case too",
-            fix="see vaccine audit for the tables; " + KEY_FORM,
+            fix=way_out(key.table, [name for _, name in tables(connection)], f"see vaccine audit --all; {KEY_FORM}"),
         )
     if len(rows) > 1 and rows[0][1] is None:
         raise UnknownKeyError(
@@ -101,7 +102,7 @@ def refuse_unknown_columns(target: Target, columns: Sequence[str]) -> None:
         raise UnknownKeyError(
             f"{target.schema}.{target.table} has no column {', '.join(missing)}",
             why=f"its columns are {', '.join(target.by_name)}",
-            fix="names are compared exactly, upper and lower case too; " + KEY_FORM,
+            fix=way_out(missing[0], target.by_name, "names are compared exactly, upper and lower case too"),
         )
 
 

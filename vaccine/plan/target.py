@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 import psycopg
 from psycopg.rows import dict_row
 
+from vaccine.catalog.nearest import way_out
 from vaccine.catalog.sql import query
 from vaccine.errors import PermissionDeniedError, UnknownKeyError
 
@@ -123,7 +124,7 @@ def read_target(connection: psycopg.Connection, schema: str, table: str) -> Targ
             raise UnknownKeyError(
                 f"there is no table {schema}.{table}",
                 why="names are compared exactly, upper and lower case too; views and foreign tables are no targets",
-                fix="see vaccine audit for the tables, and give SCHEMA.TABLE.COLUMN",
+                fix=_meant(connection, schema, table),
             )
         oid = {"oid": row["oid"]}
         columns = tuple(TargetColumn(**each) for each in cursor.execute(query("plan_columns"), oid))
@@ -133,6 +134,24 @@ def read_target(connection: psycopg.Connection, schema: str, table: str) -> Targ
     return Target(
         schema=schema, table=table, columns=columns, indexes=indexes, triggers=triggers, followers=followers, **row
     )
+
+
+def tables(connection: psycopg.Connection) -> list[tuple[str, str]]:
+    """Schema and name of every table, without those of PostgreSQL itself."""
+    return connection.execute(
+        "SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c"
+        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p')"
+        " AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'"
+    ).fetchall()
+
+
+def _meant(connection: psycopg.Connection, schema: str, table: str) -> str:
+    found = tables(connection)
+    within = [name for place, name in found if place == schema]
+    otherwise = "see vaccine audit --all for the tables, and give SCHEMA.TABLE.COLUMN"
+    if within:
+        return way_out(table, within, otherwise)
+    return way_out(f"{schema}.{table}", [f"{place}.{name}" for place, name in found], otherwise)
 
 
 def refuse_unreadable(target: Target) -> None:
