@@ -46,6 +46,9 @@ def test_the_audits_database_there_and_back(tmp_path: Path, server: Server, audi
     assert "resolve  3994" in planned
     assert "keep     3884" in planned
     assert "resolve  3999" in planned
+    lines = planned.splitlines()
+    assert len(lines) < 60
+    assert [line for line in lines if line != line.rstrip()] == []
     assert whole_dump(server, audit_database) == before
     shell.vaccine("revision", "plan.json")
     assert whole_dump(server, audit_database) == before

@@ -92,7 +92,8 @@ def prune_command(context: click.Context, plan: str | None, days: int, url: str 
     with read_only(dsn) as connection:
         chosen = prunable(connection, plan, days)
     if not chosen.batches:
-        say("nothing to prune: no batch is restored in full" if plan is None else f"nothing to prune of plan {plan}")
+        of_plan = f"nothing to prune of plan {plan}: it has no batch with images; `vaccine journal` lists the plans"
+        say("nothing to prune: no batch is restored in full" if plan is None else of_plan)
         return
     warning = f"; {chosen.losing_undo} of them can NOT be restored afterwards" if chosen.losing_undo else ""
     if not yes:

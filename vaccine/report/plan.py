@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import groupby
 
 from vaccine.audit.finding import Expression, Scalar
 from vaccine.plan.locks import LockMode
@@ -135,8 +137,11 @@ def _hazards(hazards: list[Hazard], width: int) -> Iterator[str]:
         yield from labelled("Hazards", "none known", width)
         return
     yield f"{INDENT}Hazards"
-    for each in hazards:
-        yield from _reason(each, width, "- ")
+    for _, alike in groupby(hazards, lambda each: (each.code, each.fix)):
+        *others, last = alike
+        for each in others:
+            yield from _reason(replace(each, fix=""), width, "- ")
+        yield from _reason(last, width, "- ")
 
 
 def _reason(of: Hazard, width: int, mark: str) -> Iterator[str]:
@@ -147,17 +152,16 @@ def _reason(of: Hazard, width: int, mark: str) -> Iterator[str]:
 
 def _estimate(of: Vaccination, width: int) -> Iterator[str]:
     figures = of.estimate
-    parts = [f"{_time(figures.index_ms)} to build the index"]
+    parts = [f"{_time(figures.index_ms)} to build"]
     if figures.dedupe_ms:
         parts = [f"{_time(figures.dedupe_ms)} to resolve", *parts, f"{_time(figures.restore_ms)} to restore"]
-    yield from labelled("Time", f"about {', '.join(parts)}", width)
+    yield from labelled("Time", f"about {', '.join(parts)}, and waits", width)
     yield from labelled(
         "Disk",
         f"index {_size(figures.index_bytes)}, journal {_size(figures.journal_bytes)}, "
-        f"WAL {_size(figures.wal_bytes)}, in {figures.tablespace}; the table has {_size(figures.table_bytes)}",
+        f"WAL {_size(figures.wal_bytes)}; table {_size(figures.table_bytes)}, {figures.tablespace}",
         width,
     )
-    yield from labelled("", f"({'; '.join(figures.basis)})", width)
 
 
 def _undo(of: Vaccination, width: int) -> Iterator[str]:
