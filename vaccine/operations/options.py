@@ -23,7 +23,7 @@ class Options:
     batch_ms: int = 25  # what a batch aims at; it shrinks when locks were held longer
     pause_ms: int = 0  # rest between two batches
     max_lag_s: int = 10  # pause while a streaming replica replays later than this; 0 never pauses
-    wait_s: int = 300  # how long the build may wait, in sum, for other sessions
+    wait_s: int = 300  # how long other sessions are waited for: by builds in sum, a drop, another run, a late replica
     build_s: int = 0  # how long the build itself may take; 0 is no limit
     builds: int = 6  # failed builds after which to give up
 
