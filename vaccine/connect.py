@@ -19,6 +19,7 @@ from vaccine.errors import ConnectionFailedError, UsageError
 VARIABLES = ("VACCINE_URL", "DATABASE_URL")
 LIBPQ = ("PGSERVICE", "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER")
 DRIVER = re.compile(r"^(postgres(?:ql)?)\+[a-z0-9_]+(?=://)")
+PATH = "pg_catalog, pg_temp"
 LOCK_TIMEOUT_MS = 5000
 STATEMENT_TIMEOUT_MS = 600_000
 # For one transaction, whatever role and database say: names, operators and casts are those of pg_catalog (a schema that
@@ -30,7 +31,7 @@ PIN = (
     " WHEN pg_catalog.texteq(coalesce(pg_catalog.current_setting('vaccine.schemas', true), ''), '')"
     " THEN pg_catalog.current_schemas(false)::pg_catalog.text"
     " ELSE pg_catalog.current_setting('vaccine.schemas') END, true),"
-    " pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true),"
+    f" pg_catalog.set_config('search_path', '{PATH}', true),"
     " pg_catalog.set_config('row_security', 'off', true),"
     " pg_catalog.set_config('standard_conforming_strings', 'on', true), pg_catalog.set_config('jit', 'off', true),"
     " pg_catalog.set_config('lock_timeout', %s, true), pg_catalog.set_config('statement_timeout', %s, true)"

@@ -12,19 +12,25 @@ KEY = ("system_issues.violation_hash", "--where", "status = 'open'", "--assign",
 
 @pytest.mark.every_version
 def test_no_trap_is_sprung(trapped: Trapped) -> None:
-    sprung = {}
+    sprung, done = {}, {}
     for role in ROLES:
         shell = trapped.shells[role]
         runs = {
-            "audit": (("audit", "--format", "json"), 0),
-            "check": (("check",), 1),
-            "plan of all": (("plan",), None),
-            "plan": (("plan", *KEY, "-o", "plan.json"), None),
-            "plan of moods": (("plan", "moods.mood_code", "--where", "", "--assign", "status=closed"), None),
-            "journal": (("journal",), None),
-            "journal show": (("journal", "show", "1"), None),
+            "audit": ("audit", "--format", "json"),
+            "check": ("check",),
+            "plan of all": ("plan",),
+            "plan": ("plan", *KEY, "-o", "plan.json"),
+            "plan of moods": ("plan", "moods.mood_code", "--where", "", "--assign", "status=closed"),
+            "revision": ("revision", "plan.json"),
+            "journal": ("journal",),
+            "journal show": ("journal", "show", "1"),
         }
-        for name, (words, status) in runs.items():
-            shell.vaccine(*words, status=status)
+        for name, words in runs.items():
+            done[role, name] = shell.quickly(*words)
             sprung[role, name] = trapped.sprung()
     assert {of: calls for of, calls in sprung.items() if calls} == {}
+    for role in ROLES:
+        assert "would run evil.sprung of mallory" in done[role, "audit"].stdout
+        assert done[role, "plan"].exception is None
+        for name in ("journal", "journal show"):
+            assert "vaccine.journal is not the table that Vaccine made" in str(done[role, name].exception)

@@ -45,6 +45,10 @@ ESCAPES = [
     "",
     "  ",
     "count(*) > 1",
+    "pg_read_file('/etc/hostname') = status",
+    "pg_catalog.pg_ls_dir('.') = status",
+    "random() < 1",
+    "query_to_xml('COPY (SELECT 1) TO PROGRAM ''touch /tmp/x''', true, true, '') IS NULL",
     "row_number() OVER () = 1",
     "generate_series(1, 2) = 1",
     "status",
@@ -81,7 +85,13 @@ def test_a_text_is_one_expression_or_refused(shell: Shell, connection: psycopg.C
                 order_text(
                     reading, ISSUES, f"id DESC, {text}" if text in {"status", "TRUE, FALSE"} else f"({text} DESC"
                 )
-            if text not in {"status", "EXISTS (SELECT 1)", "id IN (VALUES (1))", "id = ANY (TABLE issues)"}:
+            if text not in {
+                "status",
+                "EXISTS (SELECT 1)",
+                "id IN (VALUES (1))",
+                "id = ANY (TABLE issues)",
+                "random() < 1",
+            }:
                 with pytest.raises(PredicateError):
                     value_text(reading, ISSUES, text)
         for text, plain in GOOD.items():
@@ -98,21 +108,21 @@ def test_a_second_statement_is_refused_whoever_composed_it(shell: Shell) -> None
         connection.execute("SELECT 1; SELECT 2")
 
 
-@pytest.mark.parametrize("text", ESCAPES[:2])
-def test_no_way_to_give_it_runs_it(shell: Shell, connection: psycopg.Connection, text: str) -> None:
+def test_no_way_to_give_it_runs_it(shell: Shell, connection: psycopg.Connection) -> None:
+    text = ESCAPES[1]
     before = relations(connection)
     toml = f"[[lifecycle]]\nkey = 'public.issues.hash'\npredicate = \"{text}\"\n"
     (shell.folder / "vaccine.toml").write_text(toml)
-    refused = [shell.vaccine("audit", status=2), shell.vaccine("check", status=2)]
+    refused = [shell.quickly("audit"), shell.quickly("check")]
     (shell.folder / "vaccine.toml").unlink()
     good = ("issues.hash", "--where", "status = 'open'", "--assign", "status=closed")
     refused += [
-        shell.vaccine("audit", "--where", "issues.hash", text, status=2),
-        shell.vaccine("plan", "issues.hash", "--where", text, status=2),
-        shell.vaccine("plan", *good, "--survivor", text, status=2),
-        shell.vaccine("plan", *good[:3], "--assign", f"status=sql:{text}", status=2),
+        shell.quickly("audit", "--where", "issues.hash", text),
+        shell.quickly("plan", "issues.hash", "--where", text),
+        shell.quickly("plan", *good, "--survivor", text),
+        shell.quickly("plan", *good[:3], "--assign", f"status=sql:{text}"),
     ]
-    shell.vaccine("plan", *good, "-o", "plan.json")
+    shell.quickly("plan", *good, "-o", "plan.json")
     document = json.loads((shell.folder / "plan.json").read_text())
     document["vaccinations"][0]["where"] = text
     body = {name: value for name, value in document.items() if name not in {"vaccine_plan", "id", "digest"}}
@@ -121,9 +131,56 @@ def test_no_way_to_give_it_runs_it(shell: Shell, connection: psycopg.Connection,
     document["digest"] = _digest(body)
     document["id"] = document["digest"][:8]
     (shell.folder / "plan.json").write_text(json.dumps(document))
-    shell.vaccine("init")
-    refused.append(shell.vaccine("revision", "plan.json", status=2))
+    shell.quickly("init")
+    refused.append(shell.quickly("revision", "plan.json"))
     for each in refused:
-        assert "[predicate]" in each.stderr, each.stderr
+        assert isinstance(each.exception, PredicateError), each.output
     assert relations(connection) == before
     assert not list((shell.folder / "migrations/versions").glob("*.py"))
+
+
+WORDS = """
+CREATE EXTENSION citext;
+CREATE SCHEMA app;
+CREATE TYPE app.state AS ENUM ('open', 'closed');
+CREATE FUNCTION app.alive(app.state) RETURNS boolean IMMUTABLE LANGUAGE sql RETURN $1 = 'open';
+CREATE TABLE app.tasks (id int PRIMARY KEY, code citext, status app.state);
+INSERT INTO app.tasks VALUES (1, 'a', 'open'), (2, 'A', 'open'), (3, 'b', 'open'), (4, 'B', 'closed'),
+  (5, 'a', 'closed')
+"""
+
+
+def test_names_of_other_schemas_mean_what_they_meant(
+    connection: psycopg.Connection, database: str, tmp_path: Path
+) -> None:
+    """citext's operators, an enum and a function of the table's schema, without a schema before any."""
+    connection.execute(WORDS.encode())
+    shell = Shell(tmp_path, database)
+    cases = {
+        "code = 'A' OR code = 'B'": (2, "code = 'A' OR code = 'B'"),
+        "code IN ('A') AND status = 'open'::state": (1, "code IN ('A') AND status = 'open'::app.state"),
+        "alive(status)": (1, "app.alive(status)"),
+        "status = CAST('open' AS state) AND lower(code) <> 'x'": (
+            1,
+            "status = CAST('open' AS app.state) AND lower(code) <> 'x'",
+        ),
+        "status = state 'open'": (1, "status = app.state 'open'"),
+        "status = 'open' AND citext(code::text) > 'A'": (0, "status = 'open' AND public.citext(code::text) > 'A'"),
+    }
+    for where, (groups, kept) in cases.items():
+        shell.quickly("plan", "app.tasks.code", "--where", where, "--assign", "status=closed", "-o", "plan.json")
+        [planned] = json.loads((tmp_path / "plan.json").read_text())["vaccinations"]
+        assert (planned["fingerprint"]["groups"], planned["where"]) == (groups, kept), where
+        shell.quickly("plan", "app.tasks.code", "--where", planned["where"], "--assign", "status=closed")
+    audited = json.loads(shell.quickly("audit", "--where", "app.tasks.code", "code = 'A'", "--format", "json").stdout)
+    [found] = [each for each in audited["findings"] if each["table"] == "tasks"]
+    assert (found["live_duplicate_groups"], found["live_excess_rows"]) == (1, 2)
+
+    connection.execute("GRANT CREATE ON SCHEMA public TO PUBLIC")
+    refused = shell.quickly("plan", "app.tasks.code", "--where", "code = 'A'", "--assign", "status=closed")
+    assert "the operators of code live in the schema public" in str(refused.exception)
+    for where in ("code OPERATOR(public.=) 'A'", "code::text = 'a'", "status = 'open'"):
+        shell.quickly("plan", "app.tasks.code", "--where", where, "--assign", "status=closed")
+    shell.quickly("plan", "app.tasks.code", "--where", "", "--assign", "status=closed", "-o", "plan.json")
+    [planned] = json.loads((tmp_path / "plan.json").read_text())["vaccinations"]
+    assert (planned["fingerprint"]["groups"], planned["fingerprint"]["excess_rows"]) == (2, 3)

@@ -93,6 +93,7 @@ def in_parallel(
     with ExitStack() as stack:
         others, unknowns = _open(stack, min(jobs, len(scenes)) - 1, connect)
         for other in others:
+            other.path = reader.path
             free.put(other)
 
         def one(scene: Scene) -> list[Measured]:

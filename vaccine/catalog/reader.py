@@ -16,7 +16,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from vaccine.connect import OneStatement, pin
+from vaccine.connect import PATH, OneStatement, pin
 
 Parameters = Sequence[Any] | Mapping[str, Any] | None
 
@@ -28,6 +28,8 @@ LOCK_TIMEOUT_MS = 2000
 class Reader:
     """A connection that only reads. `statements` counts all that was sent inside blocks.
 
+    `path` is the search_path of its blocks: a wider one than the pinned one where texts of people need it.
+
     Args:
         connection: any psycopg connection; the caller keeps and closes it.
     """
@@ -35,6 +37,7 @@ class Reader:
     def __init__(self, connection: psycopg.Connection) -> None:
         self.connection = connection
         self.statements = 0
+        self.path = PATH
 
     @contextmanager
     def block(self, timeout_ms: int = 0) -> Iterator[None]:
@@ -43,6 +46,8 @@ class Reader:
             self.run(BEGIN)
             pin(self.connection, lock_timeout_ms=LOCK_TIMEOUT_MS, statement_timeout_ms=max(0, timeout_ms))
             self.statements += 1
+            if self.path != PATH:
+                self.rows("SELECT pg_catalog.set_config('search_path', %s, true)", (self.path,))
             yield
 
     def rows(self, query: str | sql.SQL | sql.Composed, parameters: Parameters = None) -> list[tuple[Any, ...]]:

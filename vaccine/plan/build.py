@@ -11,6 +11,7 @@ from psycopg.rows import class_row
 
 from vaccine.audit.finding import Assignment, Finding
 from vaccine.candidates.reasons import AGAINST_IT
+from vaccine.catalog.path import texts_read
 from vaccine.catalog.sql import query
 from vaccine.errors import UsageError
 from vaccine.operations import dry as describe
@@ -47,8 +48,20 @@ def build(
     """
     target = read_target(connection, finding.schema, finding.table)
     refuse_unreadable(target)
+    with texts_read(connection, (target.schema, target.table)):
+        earlier = resolves_before(planned, target.schema, target.table)
+        return _built(connection, target, finding, choices, groups_shown, earlier)
+
+
+def _built(
+    connection: psycopg.Connection,
+    target: Target,
+    finding: Finding,
+    choices: Choices,
+    groups_shown: int,
+    earlier: Sequence[Vaccination],
+) -> Vaccination:
     selection, assign = _chosen(connection, target, finding, choices)
-    earlier = resolves_before(planned, target.schema, target.table)
     selection = replace(selection, left=left_by(connection, earlier))
     countable = bool(target.primary_key)
     counted = count_groups(connection, selection) if countable else _count_without_key(connection, selection)

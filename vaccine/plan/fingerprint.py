@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import psycopg
 
+from vaccine.catalog.path import texts_read
 from vaccine.errors import DriftError, RefusedError
 from vaccine.operations.dry import TEXT_FORM
 from vaccine.plan.excess import any_live, count_groups, left_by, other_rows, resolves_before, selection_of
@@ -69,10 +70,14 @@ def _changes(connection: psycopg.Connection, planned: Vaccination, earlier: tupl
     target = read_target(connection, planned.schema, planned.table)
     if target.shape() != planned.fingerprint.shape:
         return [f"columns, indexes or triggers of {name} changed"]
-    accepted_sql(connection, target, planned.where, planned.survivor)
-    accepted_assignment(connection, target, planned.assign)
-    if not planned.primary_key:
-        return []
+    with texts_read(connection, (planned.schema, planned.table)):
+        accepted_sql(connection, target, planned.where, planned.survivor)
+        accepted_assignment(connection, target, planned.assign)
+        return _changed_rows(connection, planned, earlier) if planned.primary_key else []
+
+
+def _changed_rows(connection: psycopg.Connection, planned: Vaccination, earlier: tuple[Vaccination, ...]) -> list[str]:
+    name = f"{planned.schema}.{planned.table}"
     left = left_by(connection, resolves_before(earlier, planned.schema, planned.table))
     selection, seen = selection_of(planned, left), planned.fingerprint
     others = other_rows(connection, selection, seen.rows)
