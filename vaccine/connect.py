@@ -22,6 +22,7 @@ DRIVER = re.compile(r"^(postgres(?:ql)?)\+[a-z0-9_]+(?=://)")
 PATH = "pg_catalog, pg_temp"
 LOCK_TIMEOUT_MS = 5000
 STATEMENT_TIMEOUT_MS = 600_000
+MOST_MS = 2_147_483_647
 # For one transaction, whatever role and database say: names, operators and casts are those of pg_catalog (a schema that
 # others may write to could hold a better fitting operator); a policy's expression is refused, not run; literals are
 # read as they were quoted. Never for a session: a pooler would hand it on to the application.
@@ -36,6 +37,11 @@ PIN = (
     " pg_catalog.set_config('standard_conforming_strings', 'on', true), pg_catalog.set_config('jit', 'off', true),"
     " pg_catalog.set_config('lock_timeout', %s, true), pg_catalog.set_config('statement_timeout', %s, true)"
 )
+
+
+def milliseconds(seconds: float) -> int:
+    """Seconds as a timeout of PostgreSQL; what is more than that can hold, or no number, is the most."""
+    return int(seconds * 1000) if abs(seconds) < MOST_MS / 1000 else MOST_MS
 
 
 class OneStatement(psycopg.Cursor[Row]):
@@ -164,6 +170,12 @@ def read_only(dsn: str, *, statement_timeout_ms: int = STATEMENT_TIMEOUT_MS) -> 
         yield connection
     finally:
         connection.close()
+
+
+def is_superuser(connection: psycopg.Connection) -> bool:
+    """Whether the role may do all: what it reads had better be nobody's trap."""
+    row = connection.execute("SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user").fetchone()
+    return bool(row and row[0])
 
 
 def _ini_url(path: Path) -> str | None:

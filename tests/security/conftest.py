@@ -30,7 +30,7 @@ class Trapped:
         """How often each function of the traps was called since it was last asked (track_functions, manual 20.9)."""
         question = (
             "SELECT pg_catalog.format('%I.%I', schemaname, funcname), calls FROM pg_catalog.pg_stat_user_functions"
-            " WHERE schemaname = 'evil' OR funcname IN ('vc_eq', 'vc_ne')"
+            " WHERE schemaname = 'evil' AND funcname <> 'folded' OR funcname IN ('vc_eq', 'vc_ne')"
         )
         found = {name: calls for name, calls in self.admin.execute(question) if calls}
         self.admin.execute("SELECT pg_catalog.pg_stat_reset()")

@@ -72,6 +72,12 @@ CREATE POLICY p ON public.guarded USING (evil.sprung('a policy'));
 CREATE TABLE public.other_issues (id int PRIMARY KEY, violation_hash varchar, status varchar);
 INSERT INTO public.other_issues SELECT n, 'h' || n, 'open' FROM generate_series(1, 20) AS n;
 CREATE UNIQUE INDEX uq_other ON public.other_issues (violation_hash) WHERE evil.sprung(status);
+UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'public.uq_other'::regclass;  -- then its predicate is meant
+CREATE FUNCTION evil.folded() RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$BEGIN RETURN true; /* evil.sprung */ END$$;
+CREATE TABLE public.folded (id int PRIMARY KEY, slug varchar);
+CREATE INDEX by_folded ON public.folded (slug) WHERE evil.folded();
+CREATE TABLE public.keyed_by_mood (mood evil.mood PRIMARY KEY, slug varchar);
+INSERT INTO public.keyed_by_mood VALUES ('open', 'a'), ('closed', 'a');
 CREATE VIEW public.seen AS SELECT *, evil.sprung('a view') FROM public.other_issues;
 CREATE STATISTICS public.s ON (evil.sprung(status)), violation_hash FROM public.system_issues;
 

@@ -35,6 +35,7 @@ from vaccine.candidates.lifecycle import form_of, lifecycle_columns
 from vaccine.catalog.foreign import called_by
 from vaccine.catalog.model import Catalog, Table
 from vaccine.catalog.reader import Reader
+from vaccine.connect import milliseconds
 from vaccine.errors import PredicateError
 from vaccine.predicates import parse, render
 
@@ -59,7 +60,7 @@ class Limits:
     def timeout_ms(self) -> int:
         """What one statement may take now; 0 or less when the time is up."""
         left = self.table_s if self.deadline is None else min(self.table_s, self.deadline - time.monotonic())
-        return int(left * 1000)
+        return milliseconds(left)
 
 
 @dataclass(frozen=True, slots=True)

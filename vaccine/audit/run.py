@@ -11,6 +11,7 @@ import psycopg
 
 from vaccine.audit.details import details
 from vaccine.audit.finding import DEFECTS, Finding, Priority, Writer
+from vaccine.audit.folding import folded
 from vaccine.audit.given import accepted
 from vaccine.audit.hints.statements import read_statements
 from vaccine.audit.lifecycle import Override
@@ -99,7 +100,7 @@ def _audited(reader: Reader, settings: AuditSettings) -> Audit:
         findings=tuple(sorted(found, key=_rank)),
         statements_run=reader.statements + gathered.statements,
         tables_audited=sum(table.partition_of is None for table in catalog.tables),
-        unknowns=(*unknowns, *gathered.unknowns),
+        unknowns=(*unknowns, *gathered.unknowns, *folded(catalog)),
         invalid_indexes=invalid,
         expired=tuple(settings.expired.items()),
         needless=_needless(catalog, found, settings),

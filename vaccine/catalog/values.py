@@ -17,7 +17,7 @@ from vaccine.catalog.sql import query
 FIRST_OF_USERS = 16384  # FirstNormalObjectId: types below it came with PostgreSQL
 _TEXT = sql.SQL(
     "CASE WHEN pg_catalog.pg_typeof({0})::pg_catalog.oid < {1} THEN {0}::pg_catalog.text"
-    " WHEN pg_catalog.num_nulls({0}) = 0 THEN pg_catalog.format('%s', {0}) END"
+    " WHEN pg_catalog.num_nulls({0}) = 0 THEN pg_catalog.concat({0}) END"
 )
 Rows = Callable[[str, dict[str, Any]], Iterable[tuple[Any, ...]]]
 

@@ -10,6 +10,10 @@ import click
 from vaccine import __version__
 from vaccine.errors import VaccineError
 
+FIXES = {
+    "55P03": "another session holds a lock on the table; run again when it is done",
+    "57014": "the statement took longer than its budget; run again when the server is quieter, or raise --table-budget",
+}
 # name: (module, one line for --help); kept here so that --help imports nothing else
 COMMANDS = {
     "audit": ("vaccine.cli.audit", "Find the logical keys that no unique index guards (read-only)."),
@@ -81,7 +85,8 @@ def _driver_message(error: Exception) -> str:
     state = getattr(original, "sqlstate", None) or "no SQLSTATE"
     lines = str(original).strip().splitlines() or [type(error).__name__]
     detail = "\n  ".join(lines)
-    return f"the database refused [database]\n  why: {detail} ({state})\n  fix: see the server's log for that statement"
+    fix = FIXES.get(state, "see the server's log for that statement")
+    return f"the database refused [database]\n  why: {detail} ({state})\n  fix: {fix}"
 
 
 def _leave(message: str, status: int) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from vaccine.cli.common import config_option, url_option
+from vaccine.cli.common import config_option, say, url_option
 
 if TYPE_CHECKING:
     import psycopg
@@ -88,6 +88,11 @@ def run(options: dict[str, Any]) -> Audit:
         return run_audit(connection, settings)
 
 
+SUPERUSER = (
+    "warning: this role is a superuser, and an audit needs SELECT alone: `vaccine init --role-sql` prints a role for it"
+)
+
+
 @contextmanager
 def opened(options: dict[str, Any]) -> Iterator[tuple[psycopg.Connection, AuditSettings]]:
     """A read-only connection to the database that the options name, and what to look at, vaccine.toml included."""
@@ -96,7 +101,7 @@ def opened(options: dict[str, Any]) -> Iterator[tuple[psycopg.Connection, AuditS
     from vaccine.audit.settings import AuditSettings
     from vaccine.candidates import SHOWN_AT
     from vaccine.catalog.keyname import parse_key
-    from vaccine.connect import connect, read_only, resolve_url
+    from vaccine.connect import STATEMENT_TIMEOUT_MS, connect, is_superuser, milliseconds, read_only, resolve_url
 
     config = load(options["settings"])
     overrides = dict(config.lifecycle)
@@ -106,7 +111,10 @@ def opened(options: dict[str, Any]) -> Iterator[tuple[psycopg.Connection, AuditS
     dsn = resolve_url(options["url"], options["alembic_ini"])
     first = next((each for each in (options["min_score"], config.min_score) if each is not None), SHOWN_AT)
     today = datetime.now(UTC).date()
-    with _progress() as progress, read_only(dsn) as connection:
+    longest = max(STATEMENT_TIMEOUT_MS, milliseconds(options["table_s"]))
+    with _progress() as progress, read_only(dsn, statement_timeout_ms=longest) as connection:
+        if is_superuser(connection):
+            say(SUPERUSER)
         yield (
             connection,
             AuditSettings(

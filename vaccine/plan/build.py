@@ -50,7 +50,7 @@ def build(
     refuse_unreadable(target)
     with texts_read(connection, (target.schema, target.table)):
         earlier = resolves_before(planned, target.schema, target.table)
-        return _built(connection, target, finding, choices, groups_shown, earlier)
+        return _built(connection, target, finding, choices, groups_shown, earlier=earlier)
 
 
 def _built(
@@ -59,6 +59,7 @@ def _built(
     finding: Finding,
     choices: Choices,
     groups_shown: int,
+    *,
     earlier: Sequence[Vaccination],
 ) -> Vaccination:
     selection, assign = _chosen(connection, target, finding, choices)

@@ -155,11 +155,17 @@ def _meant(connection: psycopg.Connection, schema: str, table: str) -> str:
 
 
 def refuse_unreadable(target: Target) -> None:
-    """Refuse a table that the role may not read.
+    """Refuse a table that the role may not read whole.
 
     Raises:
-        PermissionDeniedError: without SELECT nothing can be counted.
+        PermissionDeniedError: without SELECT nothing can be counted; a policy hides rows, and runs its owner's code.
     """
+    if target.row_security:
+        raise PermissionDeniedError(
+            f"row-level security hides rows of {target.schema}.{target.table} from this role",
+            why="a plan of some of the rows is none of the table",
+            fix=f"plan as {target.owner} or a role with BYPASSRLS",
+        )
     if not target.may_select:
         raise PermissionDeniedError(
             f"this role may not read {target.schema}.{target.table}",
