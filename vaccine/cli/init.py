@@ -15,12 +15,16 @@ FILES = {"alembic.ini": "alembic.ini", "env.py": "migrations/env.py", "script.py
 
 @click.command("init")
 @click.argument("directory", default=".", type=click.Path(path_type=Path, file_okay=False))
-def command(directory: Path) -> None:
+@click.option("--role-sql", is_flag=True, help="Print SQL that makes two roles for Vaccine, and make nothing.")
+def command(directory: Path, *, role_sql: bool) -> None:
     """Make an Alembic environment in DIRECTORY (default: here): alembic.ini and migrations/.
 
     Its version table lives in the schema `vaccine`, so it never meets the application's own. Refuses
     to overwrite anything.
     """
+    if role_sql:
+        click.echo(files("vaccine.revision.environment").joinpath("roles.sql").read_text(encoding="utf-8"), nl=False)
+        return
     existing = [target for target in FILES.values() if (directory / target).exists()]
     if existing:
         raise AlembicEnvironmentError(
