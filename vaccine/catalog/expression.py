@@ -17,7 +17,7 @@ from psycopg import sql
 
 from vaccine.catalog.foreign import called_by, names_of
 from vaccine.catalog.names import Named, names_in, qualified
-from vaccine.catalog.path import Reading, texts_read
+from vaccine.catalog.path import TextPath, texts_read
 from vaccine.catalog.sql import query
 from vaccine.errors import PredicateError
 from vaccine.predicates import columns_in, direction, plain_text
@@ -138,7 +138,7 @@ def _foreign(connection: psycopg.Connection, plain: str) -> str:
     return f"it would run {found} with the rights of this role; run this as {owner}" if found else ""
 
 
-def _ambiguous(plain: str, path: Reading) -> str:
+def _ambiguous(plain: str, path: TextPath) -> str:
     """Why an operator may mean another than the author's: a column's own ones are out of the path."""
     named = columns_in(plain, path.left_out)
     said = [value.lower() for kind, value in tokenize(plain) if kind in {"name", "cast"}]

@@ -20,24 +20,24 @@ SET = "SELECT pg_catalog.set_config('search_path', %s, true)"
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class TextPath:
     """What joins the path for texts over one table, and its columns whose operators do not, each with the schema."""
 
     schemas: tuple[str, ...]
     left_out: Mapping[str, str]
 
 
-def reading(connection: psycopg.Connection, table: tuple[str, str]) -> Reading:
+def reading(connection: psycopg.Connection, table: tuple[str, str]) -> TextPath:
     """How texts over a table are read. Call it while the path is pinned."""
     rows = connection.execute(query("text_schemas"), {"schema": table[0], "table": table[1]}).fetchall()
-    return Reading(
+    return TextPath(
         tuple(schema for schema, safe, columns in rows if safe and columns),
         {column: schema for schema, safe, columns in rows if not safe for column in columns},
     )
 
 
 @contextmanager
-def texts_read(connection: psycopg.Connection, table: tuple[str, str]) -> Iterator[Reading]:
+def texts_read(connection: psycopg.Connection, table: tuple[str, str]) -> Iterator[TextPath]:
     """The path for texts over a table, inside the transaction; what it was again behind the block."""
     found = reading(connection, table)
     before = connection.execute("SELECT pg_catalog.current_setting('search_path')").fetchone()
