@@ -41,7 +41,7 @@ PLAIN = """    SELECT coalesce(pg_catalog.array_agg(
       FROM ({queries}) AS r (place, code, text, fix);
 """
 
-PROBES = """    FOR v_check IN
+PROBES = r"""    FOR v_check IN
         {queries}
     LOOP
         BEGIN
@@ -64,8 +64,9 @@ PROBES = """    FOR v_check IN
             ELSIF v_state = ANY (v_check.ignores) OR pg_catalog.left(v_state, 2) = ANY (v_check.ignores) THEN
                 v_found := NULL;
             ELSE
-                v_found := pg_catalog.concat(v_found, ' (', v_state, ')', '; DETAIL: ' || nullif(v_detail, ''),
-                                             '; HINT: ' || nullif(v_hint, ''));
+                v_found := pg_catalog.regexp_replace(
+                    pg_catalog.concat(v_found, ' (', v_state, ')', '; DETAIL: ' || nullif(v_detail, ''),
+                                      '; HINT: ' || nullif(v_hint, '')), '\s+', ' ', 'g');
             END IF;
         END;
         IF v_found IS NOT NULL THEN
