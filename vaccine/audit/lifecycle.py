@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 from vaccine.audit.finding import Expression, Lifecycle, OpenQuestion, Scalar
 from vaccine.audit.signs import Chosen, Values
@@ -199,11 +199,13 @@ def _is_lifecycle(table: Table, predicate: Predicate) -> bool:
 def siblings(catalog: Catalog, table: Table, columns: tuple[str, ...]) -> tuple[tuple[Table, Index], ...]:
     """Unique indexes of other tables on columns of the same names, the first few: the pattern to follow.
 
-    In a database with a schema for each tenant every table has thousands of them.
+    Those of the table's own schema come first: another one may be a stranger's. In a database with a schema for each
+    tenant every table has thousands of them.
     """
-    known = catalog.unique_by_columns.get(frozenset(columns), ())
-    others = (pair for pair in known if pair[0].oid != table.oid or pair[0].name != table.name)
-    return tuple(islice(others, SIBLINGS))
+    own = catalog.unique_in_schema.get((table.schema, frozenset(columns)), ())
+    others = (pair for pair in catalog.unique_by_columns.get(frozenset(columns), ()) if pair[0].schema != table.schema)
+    mine = (pair for pair in own if pair[0].oid != table.oid or pair[0].name != table.name)
+    return tuple(islice(chain(mine, others), SIBLINGS))
 
 
 def _from_sibling(catalog: Catalog, table: Table, columns: tuple[str, ...]) -> tuple[Predicate, tuple[str, ...]] | None:

@@ -79,14 +79,15 @@ def run_audit(connection: psycopg.Connection, settings: AuditSettings) -> Audit:
 
 
 def _audited(reader: Reader, settings: AuditSettings) -> Audit:
+    deadline = None if settings.budget_s is None else time.monotonic() + settings.budget_s
     catalog = chosen_tables(reflect(reader, with_frameworks=settings.with_frameworks), settings)
     settings = replace(settings, overrides=accepted(reader, catalog, settings.overrides))
     statements = read_statements(reader, catalog)
     writers, unknowns = observe(reader, catalog, statements)
-    writers = _with_source(catalog, writers, settings)
+    writers, unread = _with_source(catalog, writers, settings, deadline)
     invalid = _invalid_indexes(reader, catalog)
     by_table = candidates(catalog, settings, statements)
-    scenes = _scenes(catalog, by_table, settings)
+    scenes = _scenes(catalog, by_table, settings, deadline)
     gathered = _measured(reader, scenes, settings)
     found = [
         _finding(scene.table, key, result, writers, settings)
@@ -100,7 +101,7 @@ def _audited(reader: Reader, settings: AuditSettings) -> Audit:
         findings=tuple(sorted(found, key=_rank)),
         statements_run=reader.statements + gathered.statements,
         tables_audited=sum(table.partition_of is None for table in catalog.tables),
-        unknowns=(*unknowns, *gathered.unknowns, *folded(catalog)),
+        unknowns=(*unknowns, *unread, *gathered.unknowns, *folded(catalog)),
         invalid_indexes=invalid,
         expired=tuple(settings.expired.items()),
         needless=_needless(catalog, found, settings),
@@ -139,7 +140,7 @@ def audit_key(
     if predicate is not None:
         overrides[spot] = replace(overrides.get(spot, Override()), predicate=predicate)
     overrides = accepted(reader, catalog, overrides)
-    writers = _with_source(catalog, observe(reader, catalog, statements)[0], settings)
+    writers, _ = _with_source(catalog, observe(reader, catalog, statements)[0], settings, None)
     limits = Limits(table_s=settings.table_s)
     scene = Scene(catalog, found, (candidate,), {spot[2]: overrides.get(spot)}, limits)
     return _finding(found, candidate, measure(reader, scene)[0], writers, settings)
@@ -175,10 +176,12 @@ def _invalid_indexes(reader: Reader, catalog: Catalog) -> tuple[InvalidIndex, ..
 
 
 def _scenes(
-    catalog: Catalog, by_table: Mapping[tuple[str, str], list[CandidateKey]], settings: AuditSettings
+    catalog: Catalog,
+    by_table: Mapping[tuple[str, str], list[CandidateKey]],
+    settings: AuditSettings,
+    deadline: float | None,
 ) -> list[Scene]:
     """One scene a table, the smallest table first: a budget then measures as many as it can."""
-    deadline = None if settings.budget_s is None else time.monotonic() + settings.budget_s
     limits = Limits(table_s=settings.table_s, deadline=deadline)
     scenes = []
     for spot, keys in by_table.items():
@@ -195,14 +198,18 @@ def _measured(reader: Reader, scenes: Sequence[Scene], settings: AuditSettings) 
     return in_turn(measure, reader, scenes, settings.progress)
 
 
-def _with_source(catalog: Catalog, writers: Writers, settings: AuditSettings) -> Writers:
-    """The writers that source code shows, before those that the database shows."""
+def _with_source(
+    catalog: Catalog, writers: Writers, settings: AuditSettings, deadline: float | None
+) -> tuple[Writers, tuple[str, ...]]:
+    """The writers that source code shows, before those that the database shows; and what was not read of it."""
     if not settings.source:
-        return writers
+        return writers, ()
     from vaccine.audit.sightings.source import source_writers  # noqa: PLC0415  the parsers are an extra
 
-    found = source_writers(catalog, settings.source)
-    return {spot: (*found.get(spot, ()), *writers.get(spot, ())) for spot in {*found, *writers}}
+    found, unread = source_writers(catalog, settings.source, deadline)
+    why = f"writers in source code: the time budget ran out before {unread:,} files were read; raise --budget"
+    both = {spot: (*found.get(spot, ()), *writers.get(spot, ())) for spot in {*found, *writers}}
+    return both, (why,) if unread else ()
 
 
 def _finding(table: Table, key: CandidateKey, measured: Measured, writers: Writers, settings: AuditSettings) -> Finding:

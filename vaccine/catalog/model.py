@@ -171,6 +171,15 @@ class Catalog:
                     found.setdefault(frozenset(index.columns), []).append((table, index))
         return found
 
+    @cached_property
+    def unique_in_schema(self) -> dict[tuple[str, frozenset[str | None]], list[tuple[Table, Index]]]:
+        """The same by the tables' schema too."""
+        found: dict[tuple[str, frozenset[str | None]], list[tuple[Table, Index]]] = {}
+        for columns, pairs in self.unique_by_columns.items():
+            for pair in pairs:
+                found.setdefault((pair[0].schema, columns), []).append(pair)
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class CatalogFunction:

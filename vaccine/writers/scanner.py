@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -20,11 +21,21 @@ Finders = dict[str, list[tuple[str, int, Site]]]
 SHEBANGS = {"python": "python", "node": "javascript", "ruby": "ruby", "php": "php", "sh": "bash"}
 
 
-def scan(paths: Sequence[Path], *, keys: Sequence[KeySpec] | None = None, everything: bool = False) -> SourceWriters:
+OUT_OF_TIME = "time budget ran out"
+
+
+def scan(
+    paths: Sequence[Path],
+    *,
+    keys: Sequence[KeySpec] | None = None,
+    everything: bool = False,
+    deadline: float | None = None,
+) -> SourceWriters:
     """All writers in the files and folders `paths`.
 
     With `keys`, only the writers of their tables, once for each key that fits; without, all
     writers, with nothing to judge an upsert by. `everything` also reads tests, migrations and seeds.
+    No file is read after `deadline` (of time.monotonic()); what is left is counted.
 
     Raises:
         UsageError: an optional library is missing, or a path does not exist.
@@ -33,7 +44,7 @@ def scan(paths: Sequence[Path], *, keys: Sequence[KeySpec] | None = None, everyt
     tally = walk.Tally()
     known: dict[str, str] = {}
     classes = models.Classes()
-    found = list(_files(paths, tally, known, classes, everything=everything))
+    found = list(_files(paths, tally, known, classes, everything=everything, deadline=deadline))
     finders: Finders = defaultdict(list)
     for one in found:
         for name, line, site in one.finders:
@@ -52,10 +63,19 @@ def scan(paths: Sequence[Path], *, keys: Sequence[KeySpec] | None = None, everyt
 
 
 def _files(
-    paths: Sequence[Path], tally: walk.Tally, known: dict[str, str], classes: models.Classes, *, everything: bool
+    paths: Sequence[Path],
+    tally: walk.Tally,
+    known: dict[str, str],
+    classes: models.Classes,
+    *,
+    everything: bool,
+    deadline: float | None,
 ) -> Iterator[Found]:
     endings = frozenset(by_extension()) | {"prisma"}
     for path in walk.files(paths, endings, tally, everything=everything):
+        if deadline is not None and time.monotonic() > deadline:
+            tally.skipped[OUT_OF_TIME] += 1
+            continue
         text = walk.read(path, tally)
         if text is None:
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from vaccine.candidates.lifecycle import lifecycle_columns
@@ -12,7 +12,8 @@ from vaccine.catalog.model import Catalog, CatalogFunction, SeenStatement, Table
 
 _NAME = r'(?:"(?:[^"]|"")+"|[\w$]+)'
 _TABLE = rf"(?P<table>{_NAME}(?:\s*\.\s*{_NAME})?)"
-_SELECT = re.compile(rf"\bSELECT\b[^;]*?\bFROM\s+(?:ONLY\s+)?{_TABLE}\s*(?P<rest>[^;]*)", re.IGNORECASE | re.DOTALL)
+_SELECT = re.compile(r"\bSELECT\b", re.IGNORECASE)
+_FROM = re.compile(rf"\bFROM\s++(?:ONLY\s++)?{_TABLE}\s*+", re.IGNORECASE)
 _INSERT = re.compile(rf"\bINSERT\s+INTO\s+{_TABLE}", re.IGNORECASE)
 _WHERE = re.compile(
     r"^(?:(?:AS\s+)?(?!WHERE\b)[\w$\"]+\s+)?WHERE\s+(?P<where>.*?)"
@@ -29,6 +30,8 @@ _NOT_EQUALITY = re.compile(r"\b(?:OR|JOIN|UNION)\b|,\s*\w+\s+\w+\s+WHERE", re.IG
 _STATE = re.compile(
     rf"^\(*\s*(?:NOT\s+)?(?:{_NAME}\s*\.\s*)?{_NAME}(?:\s+IS\s+(?:NOT\s+)?(?:NULL|TRUE|FALSE))?\s*\)*$", re.IGNORECASE
 )
+LONGEST = 4000  # characters of a statement
+LONGEST_CONDITION = 300  # of `column = $1`
 _MANY = re.compile(r"\(*\s*(?:ANY|ALL|SOME|SELECT)\b", re.IGNORECASE)
 _SEVERAL = re.compile(r"\bSKIP\s+LOCKED\b", re.IGNORECASE)  # a queue: any row of the kind will do
 _ORDER = re.compile(r"\bORDER\s+BY\s+(?P<by>.*)", re.IGNORECASE | re.DOTALL)
@@ -101,12 +104,24 @@ def _inserted(text: str, catalog: Catalog) -> set[tuple[str, str]]:
     return {spot for spot in spots if spot is not None}
 
 
+def _selects(text: str) -> Iterator[tuple[str, str, str]]:
+    """Of each statement of a text its first SELECT: what it takes, the table, and what comes behind.
+
+    Each is looked at once, and a long one not at all: the time is linear in the text.
+    """
+    for statement in text.split(";"):
+        begin = _SELECT.search(statement)
+        source = begin and _FROM.search(statement, begin.end())
+        if begin and source and len(statement) - begin.start() <= LONGEST:
+            yield statement[begin.start() : source.start()], source["table"], statement[source.end() :]
+
+
 def _lookups(text: str, catalog: Catalog) -> list[_Lookup]:
     found = []
-    for match in _SELECT.finditer(text):
-        where = _WHERE.match(match["rest"])
-        spot = _spot(match["table"], catalog)
-        if where is None or spot is None or _SEVERAL.search(match[0]) or _ROWS.search(match[0].split("FROM")[0]):
+    for taken, name, rest in _selects(text):
+        where = _WHERE.match(rest)
+        spot = _spot(name, catalog)
+        if where is None or spot is None or _SEVERAL.search(rest) or _ROWS.search(taken):
             continue
         table = catalog.by_name[spot]
         if where["limit"] and _picks_by_order(where["where"], table):
@@ -135,6 +150,8 @@ def _equal_columns(condition: str, table: Table) -> tuple[str, ...]:
         return ()
     columns = []
     for part in re.split(r"\bAND\b", condition, flags=re.IGNORECASE):
+        if len(part) > LONGEST_CONDITION:
+            return ()
         if _STATE.match(part.strip()):
             continue
         equal = _EQUAL.match(part.strip())

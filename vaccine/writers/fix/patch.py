@@ -35,6 +35,9 @@ def patch(found: SourceWriters) -> Patch:
     for writer in found.failing:
         by_file[writer.file].append(writer)
     for file, writers in sorted(by_file.items()):
+        if not file.isprintable() or set(file) & set('"\\'):
+            result.left_out.append(f"{file!r}: not patched, no diff names such a file in one line")
+            continue
         result.text += _file(file, writers, result)
     return result
 

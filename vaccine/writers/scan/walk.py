@@ -42,7 +42,7 @@ def files(
 
     A file given by name is always read. `everything` also reads tests and one-off code
     (migrations and seeds); vendored trees never. No folder is entered twice: a loop of
-    symbolic links ends.
+    symbolic links ends. A link that leads out of its root is not followed.
     """
     seen: set[tuple[int, int]] = set()
     for root in roots:
@@ -68,7 +68,9 @@ def _walk(
             is_folder, is_file = entry.is_dir(), entry.is_file()
         except OSError:
             is_folder = is_file = False
-        if is_folder:
+        if entry.is_symlink() and not _inside(path, root):
+            tally.skipped["link out of the tree"] += 1
+        elif is_folder:
             reason = _skip_folder(entry.name, everything=everything)
             if reason:
                 tally.skipped[reason] += 1
@@ -78,6 +80,13 @@ def _walk(
             tally.skipped["broken link or special file"] += 1
         elif _wanted(path, extensions, tally, everything=everything):
             yield path
+
+
+def _inside(path: Path, root: Path) -> bool:
+    try:
+        return path.resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError):  # a loop of links
+        return False
 
 
 def _enter(folder: Path, seen: set[tuple[int, int]], tally: Tally) -> bool:
