@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TESTS ?= tests
 
-.PHONY: demo test lint bench bench-keys clean
+.PHONY: demo test lint faults bench bench-keys clean
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Vaccine needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; run make PYTHON=/path/to/python3.11") if sys.version_info < (3, 11) else None'
@@ -23,6 +23,9 @@ lint: $(VENV)/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
+
+faults: $(VENV)/.ready
+	VACCINE_FAULTS=all $(BIN)/python -m pytest -n 2 --dist loadgroup -q tests/faults
 
 bench: $(VENV)/.ready
 	$(BIN)/python -m tests.benchmarks

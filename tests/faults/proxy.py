@@ -57,6 +57,7 @@ class Proxy:
         self.open: list[socket.socket] = []
         self.threads: list[threading.Thread] = []
         self.acted = False  # whether the statement was reached
+        self.muted = False  # whether answers are kept from the client
 
     def __enter__(self) -> Self:
         self._start(self._accept)
@@ -102,6 +103,9 @@ class Proxy:
             self._start(link.from_client)
             self._start(link.from_server)
 
+    def coming(self, text: str) -> None:
+        """Called before a simple statement is handed on, for those who want to be there first."""
+
     def statement(self, text: str, backend: int) -> None:
         """Count one; act if it is the one."""
         with self.lock:
@@ -128,6 +132,8 @@ class _Link:
                 kind, body = _message(self.client)
                 if kind == b"P" and parsed:
                     self.proxy.statement(parsed, self.backend)
+                if kind == b"Q":
+                    self.proxy.coming(_text(body))
                 self.server.sendall(kind + struct.pack("!i", len(body) + 4) + body)
                 if kind == b"Q":
                     self.proxy.statement(_text(body), self.backend)
@@ -159,7 +165,8 @@ class _Link:
                     self.backend = struct.unpack("!i", body[:4])[0]
                 self.client.sendall(kind + struct.pack("!i", len(body) + 4) + body)
             while data := self.server.recv(65536):
-                self.client.sendall(data)
+                if not self.proxy.muted:
+                    self.client.sendall(data)
         _close(self.client, self.server)
 
 

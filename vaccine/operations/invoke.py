@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import sql
+from sqlalchemy.exc import SQLAlchemyError
 
 from .checks.late import late_duplicates
 from .checks.ownership import ownership_of, refuse_foreign
@@ -25,6 +26,7 @@ from .session.command import alembic_again
 from .session.connect import options_of, refuse_overtaken, run_of
 from .session.mutex import LOST, lost, one_run
 from .session.run import Run
+from .session.stamp import told
 from .session.stop import Stop, stoppable
 from .standing import with_standing
 
@@ -148,19 +150,17 @@ def _in_words(key: Key, stop: Stop, run: Run | None = None) -> Iterator[None]:
             why=f"{stop.cause or 'Ctrl-C'} told it to stop; a build that was under way has been cancelled",
             fix="run the same command again: it goes on where this one ended",
         ) from None
-    except psycopg.Error as error:
-        lines = " / ".join(line.strip() for line in str(error).splitlines() if line.strip())
-        told = f"{lines or type(error).__name__} ({error.sqlstate or 'no SQLSTATE: the connection was lost'})"
+    except (psycopg.Error, SQLAlchemyError) as error:  # on our connections, and on Alembic's
         if run is not None and lost(run):
             raise OperationError(
                 f"the vaccination of {key} lost its session, and its lock on the table with it: it has stopped; "
                 "what was committed before is journalled",
-                why=told,
+                why=told(error),
                 fix=f"{LOST}, then run the same command again: it goes on where this one ended",
             ) from error
         raise OperationError(
             f"the database refused a statement of the vaccination of {key}; what was committed before is journalled",
-            why=told,
+            why=told(error),
             fix="remove the cause, then run the same command again: it goes on where this one ended",
         ) from error
 

@@ -20,8 +20,10 @@ from ..errors import BusyError, OperationError, PreflightError
 from ..key import Key
 from ..options import Options
 from .caller import calling, calling_revision, version_table
+from .command import alembic_again
 from .pooler import refuse_pooler
 from .run import Run
+from .stamp import await_stamp, forget_stamp, told
 from .stop import Stop
 
 if TYPE_CHECKING:
@@ -77,6 +79,7 @@ def run_of(context: MigrationContext, key: Key, stop: Stop) -> Iterator[Run]:
         OperationError: our own connection could not be made.
     """
     options = options_of(context)
+    forget_stamp(context.connection)
     refuse_open_transaction(context)
     with _first_cause(), context.autocommit_block(), _kept_alive(context):
         origin = _origin(context)
@@ -95,16 +98,17 @@ def run_of(context: MigrationContext, key: Key, stop: Stop) -> Iterator[Run]:
             yield Run(calling_revision(), options, connect, worker, _speaker(context), where, stop)
         finally:
             worker.close()
+    await_stamp(context, calling(), alembic_again(context))
 
 
 @contextmanager
 def _first_cause() -> Iterator[None]:
-    """On a lost connection Alembic's block ends with an error of SQLAlchemy's, over the one that tells why."""
+    """On a lost connection Alembic's block ends with an error of its own, over the one that tells why."""
     try:
         yield
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, psycopg.Error) as error:
         cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, OperationError):
+        while cause is not None and not isinstance(cause, OperationError | KeyboardInterrupt):
             cause = cause.__context__
         if cause is None:
             raise
@@ -131,7 +135,7 @@ def _kept_alive(context: MigrationContext) -> Iterator[None]:
     except DBAPIError as error:
         raise OperationError(
             f"this step's work is done, but Alembic's own connection was lost, so {calling_revision()} is not stamped",
-            why=" / ".join(line.strip() for line in str(error.orig).splitlines() if line.strip()),
+            why=told(error),
             fix="run the same command again: it recognises what is done, and stamps",
         ) from None
 
