@@ -9,14 +9,14 @@ from psycopg import sql
 
 from tests.integration.test_dedupe import KEY, POLICY, live
 from tests.integration.test_dedupe import run as run  # noqa: PLC0414  the fixture
-from vaccine.operations.checks.preflight import MOST_COLUMNS, before_resolve
+from vaccine.operations.checks.preflight import before_resolve
 from vaccine.operations.errors import LockTimeoutError, OperationError, PreflightError, VerifyError
 from vaccine.operations.key import Key
 from vaccine.operations.rows.pace import Throttle
 from vaccine.operations.rows.resolve import resolve
 from vaccine.operations.rows.restore import restore
 from vaccine.operations.session.run import Run
-from vaccine.operations.table import TargetTable, read_table
+from vaccine.operations.table import MOST_COLUMNS, TargetTable, read_table
 
 ROWS = "SELECT * FROM jobs ORDER BY id"
 
@@ -229,3 +229,18 @@ def test_a_table_named_like_a_word_of_ours(run: Run, name: str) -> None:
     key = replace(KEY, table=name, where=f"\"{name}\".state = 'open'")
     assert resolve(run, key, POLICY, table_of(run, key)).rows == 200
     assert restore(run, key, "p1", table_of(run, key)).rows == 200
+
+
+def test_rows_that_are_gone_leave_together(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TRUNCATE after the first batch, and the rest is over in a few batches: not in one a row."""
+    rests: list[int] = []
+
+    def rest(_: Throttle) -> None:
+        rests.append(1)
+        if len(rests) == 1:
+            with run.connect() as other:
+                other.execute("TRUNCATE jobs")
+
+    monkeypatch.setattr(Throttle, "rest", rest)
+    assert 0 < resolve(run, KEY, POLICY, table_of(run)).rows < 200
+    assert len(rests) < 20

@@ -19,7 +19,6 @@ from vaccine.operations.rows.journal import ensure_images, ensure_journal
 from vaccine.operations.rows.record import record_of
 from vaccine.operations.rows.resolve import Resolved, Resolver, batch_settings, resolve
 from vaccine.operations.rows.resolve_batch import BatchStatement
-from vaccine.operations.rows.resolve_shared import SharedStatement
 from vaccine.operations.rows.restore import Restored, Restoring, restore, restorers
 from vaccine.operations.rows.shape import read_shape
 from vaccine.operations.session.run import Run
@@ -90,7 +89,7 @@ def test_a_row_that_changes_between_the_snapshot_and_the_lock_is_left(run: Run, 
     work = found(run)
     ensure_journal(run.worker)
     parts = work, ensure_images(run.worker, work.table), record_of(run, KEY, "p1"), NO_KEY
-    statement = SharedStatement(*parts, shared) if shared else BatchStatement(*parts, late=False, fires=False)
+    statement = BatchStatement(*parts, shared)
     waiting = statement.statement(sql.Literal(0), sql.Literal(200)).as_string(run.worker).replace(" SKIP LOCKED", "")
     results: list[tuple[int, ...]] = []
 

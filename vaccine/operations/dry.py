@@ -22,7 +22,7 @@ from .options import Options
 from .rows.find import FEW, TEXT_FORM, Others, Work, excess_rows, find_statement, mark, other_rows_statement, text_array
 from .rows.journal import META, Images, NewImages
 from .rows.resolve import Resolved, Resolver
-from .rows.resolve_shared import images_per_row, shared_columns
+from .rows.resolve_batch import images_per_row, shared_columns
 from .rows.restore_batch import restore_statement as restore_sql
 from .rows.shape import read_shape, row_lock
 from .session.blockers import holders_of

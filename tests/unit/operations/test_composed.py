@@ -21,7 +21,6 @@ from vaccine.operations.rows.find import Work, find_statement
 from vaccine.operations.rows.journal import META, Images
 from vaccine.operations.rows.record import UpgradeRecord
 from vaccine.operations.rows.resolve_batch import BatchStatement
-from vaccine.operations.rows.resolve_shared import SharedStatement
 from vaccine.operations.rows.restore_batch import restore_statement
 from vaccine.operations.table import TableColumn, TargetTable
 
@@ -85,11 +84,11 @@ def record(case: Case) -> UpgradeRecord:
 
 
 def batch(case: Case, *, late: bool = False) -> BatchStatement:
-    return BatchStatement(case.work, case.images, record(case), LOCK, late, fires=late)
+    return BatchStatement(case.work, case.images, record(case), LOCK, late=late, fires=late)
 
 
 def shared(case: Case) -> sql.Composed:
-    return SharedStatement(case.work, case.images, record(case), LOCK, tuple(case.policy.assign)).statement(ONE, TWO)
+    return BatchStatement(case.work, case.images, record(case), LOCK, tuple(case.policy.assign)).statement(ONE, TWO)
 
 
 def back(case: Case, *, shared: bool, at: bool) -> sql.Composed:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from vaccine.operations.rows.pace import FIRST_ROWS, MOST_ROWS, Pace
+from vaccine.operations.rows.pace import FIRST_ROWS, MOST_ROWS, Pace, RowProgress
 
 
 def held_by_batches(rows: int, held_ms: Callable[[int], float], first: int = FIRST_ROWS) -> list[float]:
@@ -91,3 +91,16 @@ def test_growing_fast_does_not_overshoot() -> None:
         pace.learn(pace.rows, pace.rows * 0.01)
     pace.learn(pace.rows, pace.rows * 0.1)
     assert pace.rows * 0.1 <= 25
+
+
+def test_progress_is_said_every_few_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    progress = RowProgress(said.append, "resolving rows of public.t", 400)
+    progress.show(100)
+    assert said == []
+    monkeypatch.setattr("vaccine.operations.rows.pace.SAY_EVERY_S", 0.0)
+    progress.began -= 10
+    progress.show(100)
+    assert said == ["resolving rows of public.t: 100 of 400, 25%, 10 s so far, about 30 s left"]
+    progress.show(400)
+    assert said[1] == "resolving rows of public.t: 400 of 400, 100%, 10 s so far"

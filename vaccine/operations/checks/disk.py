@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from ..key import Key, Value
-from ..rows.resolve_shared import images_per_row
+from ..rows.resolve_batch import images_per_row
 from ..table import TargetTable
 
 ENTRY_OVERHEAD = 16  # bytes of an index entry beside its key: header, line pointer, alignment

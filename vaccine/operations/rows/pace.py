@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import psycopg
 
 from ..errors import BlockedError
+from ..session.blockers import duration
 from ..session.run import Run
 
 FIRST_ROWS = 8  # a trigger may take 10 ms a row: the first batch must not hold its locks for a second
@@ -15,6 +17,7 @@ MOST_ROWS = 5000
 WELL_UNDER = 4  # a batch that held its locks for less than this part of the aim may grow to twice its rows
 SLOW_ROW = 4  # times what a batch aims at: a single row that takes longer stays alone
 LAG_EVERY_S = 1.0
+SAY_EVERY_S = 5.0
 
 
 LAG = """
@@ -58,6 +61,27 @@ class Pace:
         fitting = rows * (longest - self.floor_ms) / max(held_ms - self.floor_ms, 0.1)
         growth = 2.0 if held_ms < self.aim_ms / WELL_UNDER else 1.5
         self.rows = int(max(1, min(fitting, self.rows * growth + 1, MOST_ROWS)))
+
+
+@dataclass
+class RowProgress:
+    """Says every few seconds how far the rows have come; nothing where it is over before. `rows` are all there are."""
+
+    say: Callable[[str], None]
+    what: str
+    rows: int
+    began: float = field(default_factory=time.monotonic)
+    said: float = field(default_factory=time.monotonic)
+
+    def show(self, done: int) -> None:
+        """Called after each batch; `done` rows were come to."""
+        now = time.monotonic()
+        if now - self.said < SAY_EVERY_S:
+            return
+        self.said = now
+        share = done / self.rows if self.rows else 1
+        left = f", about {duration((now - self.began) * (1 - share) / share)} left" if 0.01 < share < 1 else ""
+        self.say(f"{self.what}: {done} of {self.rows}, {share:.0%}, {duration(now - self.began)} so far{left}")
 
 
 @dataclass

@@ -15,10 +15,10 @@ from ..errors import VerifyError
 from ..key import names
 from ..session.run import Run
 from ..table import equal
-from .batch_parts import texts
 from .find import WORK, Work, assignments, live_key, ranking
 from .journal import Batch, Images, write_batch
 from .record import record_of
+from .resolve_batch import texts
 from .shape import row_lock
 
 

@@ -24,17 +24,17 @@ from ..session.blockers import holders_of, named
 from ..session.retry import Result, pause, with_lock_retries
 from ..session.run import Run
 from ..session.transaction import last_row, message
-from ..table import TargetTable
-from .find import Work, find, other_rows
+from ..table import TargetTable, equal
+from .find import WORK, Work, find, other_rows
 from .journal import Images, already_resolved, ensure_images, ensure_journal
-from .pace import Pace, Throttle
+from .pace import Pace, RowProgress, Throttle
 from .recheck import Recheck, numbers, undone
 from .record import record_of
-from .resolve_batch import BatchStatement
-from .resolve_shared import SharedStatement, shared_columns
+from .resolve_batch import BatchStatement, shared_columns
 from .shape import UpdateEffects, Watch, deferred_triggers, read_shape, row_lock
 
 LEFT = sql.Identifier("pg_temp", "vaccine_left")
+VANISHED_EVERY_S = 1.0  # between two looks at which of the rows that are left are gone
 ROUNDS = 5  # passes over the table; what still arrives then is left to the index's own retries
 
 
@@ -122,7 +122,7 @@ class Resolver:
         worker, throttle = self.run.worker, Throttle(self.run)
         worker.execute(sql.SQL("CREATE TEMPORARY TABLE IF NOT EXISTS vaccine_left (n integer PRIMARY KEY)"))
         worker.execute(sql.SQL("TRUNCATE {}").format(LEFT))
-        pace = Pace(self.run.options.batch_ms)
+        pace, progress = Pace(self.run.options.batch_ms), self._progress("resolving rows of", self.work.rows)
         resolved = position = 0
         while position < self.work.rows:
             last = min(position + pace.rows, self.work.rows)
@@ -130,6 +130,7 @@ class Resolver:
             resolved += self._with_retries(partial(self.batch, position, last, held))
             pace.learn(last - position, held[-1])
             position = last
+            progress.show(position)
             throttle.rest()
         self.done.slowest_ms = max(self.done.slowest_ms, pace.slowest_ms)
         resolved += self._left(throttle, Pace(self.run.options.batch_ms), skip=True)
@@ -140,7 +141,7 @@ class Resolver:
         one = self._statement(read_shape(self.run.worker, self.work.table))
         whole = one.statement(sql.Literal(0), sql.Literal(rows))
         what = "lock the rows that are as found, write their old images, resolve them, write the journal"
-        if isinstance(one, BatchStatement) and one.late:
+        if one.late:
             return (what, whole), ("write the new images", one.reread(sql.Literal(1)))
         return ((what, whole),)
 
@@ -172,19 +173,19 @@ class Resolver:
         first, second = raw("$1"), raw("$2")
         one, again = prepared_name("vaccine_batch"), prepared_name("vaccine_reread")
         worker.execute(sql.SQL("PREPARE {} (integer, integer) AS ").format(one) + statement.statement(first, second))
-        if isinstance(statement, BatchStatement) and statement.late:
+        if statement.late:
             worker.execute(sql.SQL("PREPARE {} (bigint) AS ").format(again) + statement.reread(first))
             self.again = again
         self.one = one
 
-    def _statement(self, shape: UpdateEffects) -> BatchStatement | SharedStatement:
+    def _statement(self, shape: UpdateEffects) -> BatchStatement:
         worker, work = self.run.worker, self.work
         lock = row_lock(worker, work.table, tuple(work.policy.assign))
         parts = work, self.images, record_of(self.run, work.key, work.policy.plan), lock
         if shared := shared_columns(work.table, work.policy.assign, shape):
-            return SharedStatement(*parts, shared)
+            return BatchStatement(*parts, shared)
         late = shape.late or shape.cascades or shape.rules or (shape.fires and deferred_triggers(worker))
-        return BatchStatement(*parts, late, shape.fires)
+        return BatchStatement(*parts, late=late, fires=shape.fires)
 
     def _execute(self, after: int, last: int) -> tuple[int, list[int]]:
         """Run the prepared statement: how many rows it resolved, and where it left some, those that it resolved."""
@@ -215,8 +216,9 @@ class Resolver:
 
     def _left(self, throttle: Throttle, pace: Pace | None, *, skip: bool) -> int:
         """The rows that are left, in batches; without a pace one by one. Returns how many were resolved."""
-        resolved, number = 0, 0
+        resolved, number, came, looked = 0, 0, 0, time.monotonic()
         following = sql.SQL("SELECT n FROM {} WHERE n > {} ORDER BY n LIMIT {}")
+        progress = self._progress("resolving rows that others changed or held, of", self._vanished())
         while True:
             limit = sql.Literal(pace.rows if pace else 1)
             rows = self.run.worker.execute(following.format(LEFT, sql.Literal(number), limit)).fetchall()
@@ -228,8 +230,34 @@ class Resolver:
             if pace:
                 pace.learn(len(chosen), held[-1])
                 self.done.slowest_ms = max(self.done.slowest_ms, pace.slowest_ms)
-            number = chosen[-1]
+            number, came = chosen[-1], came + len(chosen)
+            progress.show(came)
+            if time.monotonic() - looked > VANISHED_EVERY_S:
+                progress.rows, looked = came + self._vanished(number), time.monotonic()
             throttle.rest()
+
+    def _vanished(self, number: int = 0) -> int:
+        """Leave the rows that are gone, all at once. Returns how many of those behind `number` are left."""
+        table, excess = self.work.table, self.work.excess
+        self.run.worker.execute(
+            sql.SQL(
+                "DELETE FROM {left} AS l USING {work} AS w WHERE w.{n} = l.n"
+                " AND NOT EXISTS (SELECT FROM {source} AS t WHERE {same})"
+            ).format(
+                left=LEFT,
+                work=WORK,
+                n=sql.Identifier(self.work.number),
+                source=table.source,
+                same=equal("t", table.primary_key, "w", excess),
+            )
+        )
+        row = self.run.worker.execute(
+            sql.SQL("SELECT count(*) FROM {} WHERE n > {}").format(LEFT, sql.Literal(number))
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+    def _progress(self, doing: str, rows: int) -> RowProgress:
+        return RowProgress(self.run.say, f"{doing} {self.work.table.schema}.{self.work.table.name}", rows)
 
     def _again(self, chosen: list[int], held: list[float], *, skip: bool) -> int:
         """One batch of rows that are left, looked at under the lock; those that others hold stay left with `skip`."""

@@ -32,6 +32,6 @@ INSERT INTO "vaccine"."images_1" AS "vaccine row" ("vaccine_batch_", "vaccine_ro
 at", "gone", "vaccine_n", "vaccine_batch", "vaccine_p0")
 SELECT (SELECT "vaccine_batch_" FROM "vaccine number"), r."vaccine_row", 'after', "r"."vaccine_o0", "r"."vaccine_o1", "r"."vaccine_o2", "r"."vaccine_o3", "r"."vaccine_v0", "r"."vaccine_v1", "r"."vaccine_v2", "r"."vaccine_o7", "r"."vaccine_o8", "r"."vaccine_o9" FROM "vaccine changed" AS r WHERE r."vaccine_row" = 1
 )
-SELECT (SELECT "vaccine_batch_" FROM "vaccine number"), c.rows, c.rows, c.rows, c.live,
-CASE WHEN c.rows < $2 - $1 THEN c.places END
-FROM (SELECT count(*), count(*) FILTER (WHERE "vaccine_live"), pg_catalog.array_agg("vaccine_n_") FROM "vaccine changed") AS c (rows, live, places)
+SELECT (SELECT "vaccine_batch_" FROM "vaccine number"), l.rows, l.rows, l.rows, l.live,
+CASE WHEN l.rows < $2 - $1 THEN l.places END
+FROM (SELECT count(*), count(*) FILTER (WHERE "vaccine_live"), pg_catalog.array_agg("vaccine_n_") FROM "vaccine changed") AS l (rows, live, places)

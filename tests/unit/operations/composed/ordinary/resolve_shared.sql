@@ -25,6 +25,6 @@ UPDATE vaccine.vaccination AS v SET resolved_rows = v.resolved_rows + (SELECT co
 INSERT INTO "vaccine"."images_1" AS "issues" ("vaccine_batch", "vaccine_row", "vaccine_image", "id", "hash", "status", "seen_at")
 SELECT (SELECT "vaccine_batch" FROM "vaccine number"), r."vaccine_row", 'after', "r"."vaccine_o0", "r"."vaccine_o1", "r"."vaccine_v0", "r"."vaccine_o3" FROM "vaccine changed" AS r WHERE r."vaccine_row" = 1
 )
-SELECT (SELECT "vaccine_batch" FROM "vaccine number"), c.rows, c.rows, c.rows, c.live,
-CASE WHEN c.rows < $2 - $1 THEN c.places END
-FROM (SELECT count(*), count(*) FILTER (WHERE "vaccine_live"), pg_catalog.array_agg("vaccine_n") FROM "vaccine changed") AS c (rows, live, places)
+SELECT (SELECT "vaccine_batch" FROM "vaccine number"), l.rows, l.rows, l.rows, l.live,
+CASE WHEN l.rows < $2 - $1 THEN l.places END
+FROM (SELECT count(*), count(*) FILTER (WHERE "vaccine_live"), pg_catalog.array_agg("vaccine_n") FROM "vaccine changed") AS l (rows, live, places)
