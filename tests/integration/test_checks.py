@@ -107,6 +107,9 @@ TABLE_OF_ALL = {
         "ALTER TABLE issues " + ", ".join(f"ADD c{n} int" for n in range(800)), words=("804 columns",)
     ),
     "keep-misfit": Row(policy=Policy(("id DESC",), {"status": "resolved"}, (("1", "2"),), 100, "p1"), plan=WORDS),
+    "kept-twice": Row(
+        policy=Policy(("id DESC",), {"status": "resolved"}, (("1",), ("4",)), 100, "p1"), words=("1 groups",)
+    ),
     "no-primary-key": Row("ALTER TABLE issues DROP CONSTRAINT issues_pkey", words=("6 rows in 3 groups",)),
     "no-way-to-retire": Row(policy=assign(), words=("6 rows in 3 groups",)),
     "generated-column": Row(

@@ -60,7 +60,7 @@ def test_a_kept_key_that_does_not_fit_its_type(tmp_path: Path, database: str) ->
 
 def test_two_kept_rows_of_one_group(tmp_path: Path, database: str) -> None:
     message = refused(tmp_path, database, policy={"keep": [["1"], ["2"]]})
-    assert "1 groups hold two rows that are both kept by hand" in message
+    assert "two rows of one group are both kept by hand: 1 groups" in message
 
 
 def test_lists_every_reason(tmp_path: Path, database: str) -> None:
@@ -170,7 +170,7 @@ def test_usage_of_the_schema_of_the_journal_is_not_enough(
 
 def test_two_kept_rows_of_one_group_are_no_drift_to_accept(tmp_path: Path, database: str) -> None:
     message = refused(tmp_path, database, "-x", "vaccine.drift=accept", policy={"keep": [["1"], ["2"]]}, index="u")
-    assert "1 groups hold two rows that are both kept by hand" in message
+    assert "two rows of one group are both kept by hand: 1 groups" in message
     assert "nothing was changed [preflight]" in message
 
 

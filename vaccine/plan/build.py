@@ -22,6 +22,7 @@ from vaccine.plan.excess import count_groups, left_by, resolves_before
 from vaccine.plan.fingerprint import fingerprint
 from vaccine.plan.groups import Counted, Selection, read_groups, without_direction
 from vaccine.plan.hazards import Session, Situation, hazards
+from vaccine.plan.kept import refuse_unknown_rows
 from vaccine.plan.model import Vaccination
 from vaccine.plan.naming import index_name
 from vaccine.plan.order import random_order, stamped_order
@@ -64,6 +65,7 @@ def _built(
 ) -> Vaccination:
     selection, assign = _chosen(connection, target, finding, choices)
     selection = replace(selection, left=left_by(connection, earlier))
+    refuse_unknown_rows(connection, target, selection)
     countable = bool(target.primary_key)
     counted = count_groups(connection, selection) if countable else _count_without_key(connection, selection)
     _refuse_too_few(counted, choices)
@@ -119,10 +121,9 @@ def _chosen(
     survivor = _total_order(connection, target, survivor)
     where, survivor = accepted_sql(connection, target, where, survivor)
     assign = accepted_assignment(connection, target, assign)
-    keep = choices.keep
-    if any(len(key) != len(target.primary_key) for key in keep):
-        raise UsageError("--keep does not fit the primary key", fix=f"give a value for {', '.join(target.primary_key)}")
-    selection = Selection(target.schema, target.table, finding.columns, where, target.primary_key, survivor, keep)
+    selection = Selection(
+        target.schema, target.table, finding.columns, where, target.primary_key, survivor, choices.keep
+    )
     return selection, assign
 
 
@@ -210,6 +211,7 @@ def _situation(
         reasons=reasons,
         wide_keys=_wide_keys(connection, target, selection) if describe.untried(reasons) else 0,
         open_columns=_open_columns(connection, target, selection),
+        none_live=not counted.groups and _none_live(connection, selection),
         sessions=sessions,
         prepared=_prepared(connection, target),
         stamped=stamped_order(connection, target, selection.survivor) if counted.excess_rows else None,
@@ -254,6 +256,13 @@ def _open_columns(connection: psycopg.Connection, target: Target, of: Selection)
         if row and row[0]:
             found.append(name)
     return tuple(found)
+
+
+def _none_live(connection: psycopg.Connection, of: Selection) -> bool:
+    """Whether the table has rows, and none that the index would hold."""
+    statement = sql.SQL("SELECT EXISTS (SELECT FROM {0}) AND NOT EXISTS (SELECT FROM {0} WHERE {1})")
+    row = connection.execute(statement.format(of.source, of.live)).fetchone()
+    return bool(row and row[0])
 
 
 def _sizes(

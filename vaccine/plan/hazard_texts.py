@@ -6,6 +6,10 @@ from vaccine.plan.model import Hazard
 
 # code: (text, way out); what stands in braces is filled in by the check
 WARNING = {
+    "guards-nothing": (
+        "no row of the table is live and has a value in every column of the key: the index would hold none of them",
+        "see --where; leave out a column that is NULL everywhere, since NULLs are never the same to a unique index",
+    ),
     "wide-keys": (
         "{rows:,} live rows have a key of more than 2,600 bytes; an index entry takes 2,704 at most (54000)",
         "shorten those keys, or guard a digest of them",

@@ -40,6 +40,7 @@ class Situation:
     wide_keys: int
     open_columns: tuple[str, ...]  # nullable key columns that the predicate does not exclude
     sessions: tuple[Session, ...]
+    none_live: bool = False  # the table has rows, and none that the index would hold
     stamped: tuple[str, str] | None = None  # a trigger, and the column of the survivor order that it may stamp
     random: tuple[str, ...] = ()  # the columns of a survivor order that is chance
     prepared: tuple[tuple[str, str], ...] = ()  # prepared transactions on the table, and what ends each
@@ -53,6 +54,8 @@ def hazards(of: Situation) -> tuple[Hazard, ...]:
 
 
 def _index(of: Situation) -> Iterator[Hazard]:
+    if of.none_live:
+        yield hazard("guards-nothing")
     if of.wide_keys:
         yield hazard("wide-keys", rows=of.wide_keys)
     if of.open_columns:

@@ -19,7 +19,7 @@ from vaccine.plan.file import with_id
 from vaccine.plan.fingerprint import fix_text_form
 from vaccine.plan.hazard_texts import hazard
 from vaccine.plan.model import Plan, Vaccination
-from vaccine.plan.request import Choices, locate, refuse_bad_sql, refuse_unknown_columns
+from vaccine.plan.request import Choices, locate, refuse_bad_sql, refuse_unknown_columns, refuse_without_order
 from vaccine.plan.target import read_target, refuse_unreadable
 
 
@@ -37,8 +37,9 @@ def make_plan(
     """
     fix_text_form(connection)
     notes: list[str] = []
-    named = [_named(connection, key, choices, settings, notes) for key in keys]
-    findings = [each for each in named if each is not None] if keys else _ranked_high(connection, settings, notes)
+    named = [_named(connection, key, choices, settings, notes) for key in dict.fromkeys(keys)]
+    once = {(each.schema, each.table, each.columns): each for each in named if each is not None}
+    findings = list(once.values()) if keys else _ranked_high(connection, settings, notes)
     vaccinations: tuple[Vaccination, ...] = ()
     for each in findings:
         chosen = choices.over(settings.overrides.get((each.schema, each.table, each.columns)))
@@ -105,6 +106,7 @@ def _named(
     target = read_target(connection, schema, key.table)
     refuse_unreadable(target)
     refuse_unknown_columns(target, key.columns)
+    refuse_without_order(connection, target, key.columns)
     said = choices.over(settings.overrides.get((schema, key.table, key.columns)))
     refuse_bad_sql(connection, target, said.where or None, said.survivor or ())
     finding = audit_key(connection, settings, (schema, key.table), key.columns, choices.where)

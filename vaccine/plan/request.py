@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psycopg
+from psycopg import sql
 
 from vaccine.audit.finding import Assignment, Expression, Scalar
 from vaccine.audit.lifecycle import Override
@@ -78,7 +79,8 @@ def locate(connection: psycopg.Connection, key: KeyName) -> str:
     if not rows:
         raise UnknownKeyError(
             f"there is no table {key.table}",
-            why="no schema of this database has it; names are compared exactly, upper and lower case too",
+            why=_what_it_is(connection, key.table)
+            or "no schema of this database has it; names are compared exactly, upper and lower case too",
             fix=way_out(key.table, [name for _, name in tables(connection)], f"see vaccine audit --all; {KEY_FORM}"),
         )
     if len(rows) > 1 and rows[0][1] is None:
@@ -89,6 +91,18 @@ def locate(connection: psycopg.Connection, key: KeyName) -> str:
         )
     schema: str = rows[0][0]
     return schema
+
+
+def _what_it_is(connection: psycopg.Connection, name: str) -> str:
+    """What has the name of a table and is none; empty when nothing has."""
+    row = connection.execute(
+        "SELECT pg_catalog.format('%%I.%%I is a %%s', n.nspname, c.relname, CASE c.relkind WHEN 'v' THEN 'view'"
+        " WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table' ELSE 'relation of another kind' END)"
+        " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = %s"
+        " AND c.relkind NOT IN ('r', 'p') ORDER BY 1 LIMIT 1",
+        (name,),
+    ).fetchone()
+    return f"{row[0]}: name the table beneath it" if row else ""
 
 
 def refuse_unknown_columns(target: Target, columns: Sequence[str]) -> None:
@@ -104,6 +118,25 @@ def refuse_unknown_columns(target: Target, columns: Sequence[str]) -> None:
             why=f"its columns are {', '.join(target.by_name)}",
             fix=way_out(missing[0], target.by_name, "names are compared exactly, upper and lower case too"),
         )
+
+
+def refuse_without_order(connection: psycopg.Connection, target: Target, columns: Sequence[str]) -> None:
+    """Refuse columns of a type that no unique index can hold, such as json. Nothing is run.
+
+    Raises:
+        UsageError: with PostgreSQL's own words.
+    """
+    table = sql.Identifier(target.schema, target.table)
+    for name in columns:
+        try:
+            with connection.transaction():
+                connection.execute(sql.SQL("EXPLAIN SELECT FROM {} ORDER BY {}").format(table, sql.Identifier(name)))
+        except psycopg.errors.UndefinedFunction as error:
+            raise UsageError(
+                f"{target.schema}.{target.table} ({name}) can be no key",
+                why=(error.diag.message_primary or str(error)).strip(),
+                fix="name another column; a generated one of a type with an order (jsonb, text) can be a key",
+            ) from None
 
 
 def refuse_bad_sql(connection: psycopg.Connection, target: Target, where: str | None, survivor: Sequence[str]) -> None:

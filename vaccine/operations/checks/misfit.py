@@ -6,6 +6,7 @@ from psycopg import sql
 
 from ..key import raw
 from .model import Check, Question
+from .of_keep import KEPT, kept_parts
 
 # `keep` is compared with the types of the primary key; it and `assign` only where they say something.
 QUERY = """SELECT s.what, s.statements
@@ -14,19 +15,7 @@ QUERY = """SELECT s.what, s.statements
           FROM {target}) AS t (oid, source)
  CROSS JOIN LATERAL (VALUES
    (1, '`where`', ARRAY[pg_catalog.concat('SELECT NULL::text FROM ', t.source, ' WHERE ', {live}, ' LIMIT 0')]),
-   (2, '`keep`', ARRAY[(
-     SELECT pg_catalog.concat('SELECT NULL::text FROM ', t.source, ' WHERE (', pg_catalog.min(r.names), ') IN (',
-                              pg_catalog.string_agg(r.casts, ', '), ') LIMIT 0')
-       FROM (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY k.place),
-                    '(' || pg_catalog.string_agg(pg_catalog.format('CAST(%L AS %s)', v.part,
-                             pg_catalog.format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY k.place) || ')'
-               FROM ({kept}) AS v (number, place, part)
-               JOIN pg_catalog.pg_index AS i ON i.indrelid = t.oid AND i.indisprimary AND i.indisvalid
-              CROSS JOIN LATERAL pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
-               JOIN pg_catalog.pg_attribute AS a ON a.attrelid = t.oid AND a.attnum = k.attnum
-              WHERE k.place = v.place
-              GROUP BY v.number) AS r (names, casts)
-     HAVING pg_catalog.count(*) > 0)]),
+   (2, '`keep`', ARRAY['SELECT NULL::text FROM ' || t.source || ' WHERE ' || {KEPT} || ' LIMIT 0']),
    (3, '`columns` or `survivor`',
     ARRAY[pg_catalog.concat('SELECT NULL::text FROM ', t.source, ' ORDER BY ', {order}, ' LIMIT 0')]),
    (4, '`assign`', ARRAY[pg_catalog.concat('EXPLAIN UPDATE ', t.source, ' SET ',
@@ -34,21 +23,15 @@ QUERY = """SELECT s.what, s.statements
          FROM ({assignment}) AS v (name, expression)), ' WHERE FALSE'), 'SELECT NULL::text'])
  ) AS s (place, what, statements)
  WHERE s.statements[1] IS NOT NULL AND (s.place <> 4 OR EXISTS ({assignment}))
- ORDER BY s.place"""
+ ORDER BY s.place""".replace("{KEPT}", KEPT)
 
 
 def query(question: Question) -> sql.Composable:
     """One statement for each part of the key and the policy."""
-    parts = [
-        sql.SQL("({}, {}, {}::text)").format(sql.Literal(number), sql.Literal(place), sql.Literal(part))
-        for number, row in enumerate(question.policy.keep)
-        for place, part in enumerate(row, 1)
-    ]
-    nothing = sql.SQL("SELECT NULL::integer, NULL::integer, NULL::text WHERE FALSE")
     order = sql.SQL(", ").join([question.key.column_list, *(raw(f"{term}\n") for term in question.policy.survivor)])
     return question.of_table(
         QUERY,
-        kept=sql.SQL("VALUES {}").format(sql.SQL(", ").join(parts)) if parts else nothing,
+        kept=kept_parts(question),
         order=sql.Literal(order.as_string(None)),
     )
 

@@ -57,9 +57,9 @@ def before_resolve(run: Run, key: Key, policy: Policy, index: str | None) -> tup
     reasons = blocking(ask(subject, Stage.TABLE, *([Stage.INDEX] if index is not None else [])))
     if halting(reasons):
         raise refusal(key, reasons)
-    both, drift = _kept_rows(run, table, key, policy)
+    drift = _kept_rows(run, table, key, policy)
     work = find(run.worker, table, key, policy) if table.primary_key else Work(table, key, policy, 0, 0)
-    reasons += both + (blocking(ask(subject, Stage.ROWS)) if work.rows else [])
+    reasons += blocking(ask(subject, Stage.ROWS)) if work.rows else []
     drift += not_approved(run, work) or _nothing_live(run, work)
     if drift and run.options.drift != "accept":
         raise DriftedError(
@@ -214,26 +214,20 @@ def _readable(run: Run, key: Key) -> TargetTable:
     return table
 
 
-def _kept_rows(run: Run, table: TargetTable, key: Key, policy: Policy) -> tuple[list[Reason], list[str]]:
-    """The rows kept by hand: why no index could be built over them, and how they are no longer as planned."""
+def _kept_rows(run: Run, table: TargetTable, key: Key, policy: Policy) -> list[str]:
+    """How the rows kept by hand are no longer as planned."""
     if not policy.keep:
-        return [], []
-    chosen = kept(Work(table, key, policy, 0, 0))
+        return []
     row = run.worker.execute(
-        sql.SQL(
-            "SELECT count(*), count(*) FILTER (WHERE ({live}) IS TRUE), (SELECT count(*) FROM (SELECT FROM {source}"
-            " WHERE {chosen} AND {live} GROUP BY {columns} HAVING count(*) > 1) AS twice) FROM {source} WHERE {chosen}"
-        ).format(live=live_key(key), source=table.source, chosen=chosen, columns=key.column_list)
+        sql.SQL("SELECT count(*), count(*) FILTER (WHERE ({live}) IS TRUE) FROM {source} WHERE {chosen}").format(
+            live=live_key(key), source=table.source, chosen=kept(Work(table, key, policy, 0, 0))
+        )
     ).fetchone()
     assert row is not None
-    there, live, twice = row
-    both: list[Reason] = []
+    there, live = row
     drift: list[str] = []
     if there < len(policy.keep):
         drift.append(f"{len(policy.keep) - there} of the rows kept by hand are gone")
     if live < there:
         drift.append(f"{there - live} of the rows kept by hand are no longer live")
-    if twice:
-        text = f"{twice} groups hold two rows that are both kept by hand"
-        both.append(Reason("kept-twice", text, "only one can stay: leave one out of --keep"))
-    return both, drift
+    return drift

@@ -13,7 +13,6 @@
     v_kept text;
     v_drift text;
     v_any boolean;
-    v_twice bigint;
     v_images text;
     v_meta text[] := '{}';
     v_name text;
@@ -74,13 +73,8 @@ BEGIN
     END IF;
     IF v_keep IS NOT NULL THEN
         EXECUTE pg_catalog.format(
-            'SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE (%1$s AND pg_catalog.num_nulls(%2$s) = 0) IS TRUE), (SELECT pg_catalog.count(*) FROM ('
-            'SELECT FROM %3$s WHERE %4$s AND %1$s AND pg_catalog.num_nulls(%2$s) = 0 GROUP BY %2$s HAVING pg_catalog.count(*) > 1) AS twice) FROM %3$s WHERE %4$s',
-            v_live_sql, v_key_list, v_source, v_kept) INTO v_there, v_live, v_twice;
-        IF v_twice > 0 THEN
-            RAISE EXCEPTION 'vaccine: % groups of %.% hold two rows that are both kept by hand; nothing was changed', v_twice, v_schema, v_table
-                USING HINT = 'only one can stay: leave one out of --keep';
-        END IF;
+            'SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE (%s AND pg_catalog.num_nulls(%s) = 0) IS TRUE) FROM %s WHERE %s',
+            v_live_sql, v_key_list, v_source, v_kept) INTO v_there, v_live;
         v_drift := nullif(pg_catalog.concat_ws('; ', v_drift,
             CASE WHEN v_there < v_keeps THEN pg_catalog.format('%s of the rows kept by hand are gone', v_keeps - v_there) END,
             CASE WHEN v_live < v_there THEN pg_catalog.format('%s of the rows kept by hand are no longer live', v_there - v_live) END), '');

@@ -41,8 +41,6 @@ def resolve_duplicates(operations: Operations, key: Key, policy: Policy, options
         f"{text(record.begin(index, policy.assign))};",
         bodies.resolve(key, policy, options, record),
     ]
-    if index is not None:
-        _asked(operations, key, index)
     _print(
         operations,
         script(key, options, transaction(key, work)),
@@ -75,11 +73,9 @@ def create_unique_index(operations: Operations, name: str, key: Key, policy: Pol
         f"the unique index on {key} is refused; this step changed nothing, and rows that were resolved before it are "
         "journalled"
     )
-    question = Question(key, policy, name, options)
-    asked = [bodies.preflight(question, what, Stage.SERVER, Stage.TABLE, Stage.INDEX)]
     before = [
         _whose(operations, key, options, up=True),
-        *([] if _asked(operations, key, name) else asked),
+        bodies.preflight(Question(key, policy, name, options), what, Stage.SERVER, Stage.TABLE, Stage.INDEX),
         bodies.index_check(record, name, options, "index_before.sql", aside=aside),
         bodies.journal(key, options),
         f"{text(record.begin(name, policy.assign))};",
@@ -110,15 +106,6 @@ def drop_unique_index(operations: Operations, name: str, key: Key, options: Opti
         *transaction(key, [do({**of_key(key), "v_name text": name}, sql_file("dropped.sql"))]),
     ]
     _print(operations, script(key, options, statements), f"drop {name}; writers go on")
-
-
-def _asked(operations: Operations, key: Key, index: str) -> bool:
-    """Whether this revision's script has asked all about the index by now: once is enough, a script is long anyway."""
-    asked = operations.migration_context.opts.setdefault("vaccine_asked", set())
-    this = calling_revision(), key, index
-    known = this in asked
-    asked.add(this)
-    return known
 
 
 def _whose(operations: Operations, key: Key, options: Options, *, up: bool) -> str:
