@@ -49,6 +49,8 @@ def test_two_keys_of_one_table_are_planned_and_upgraded_together(
     (tmp_path / "vaccine.toml").write_text(SETTINGS)
     told = shell.vaccine("plan", "tickets.code", "tickets.email", "-o", "plan.json").stdout
     assert "as they are once one_code of this plan is upgraded" in told
+    twice = shell.vaccine("plan", "tickets.code", "public.tickets.code", "--format", "json").stdout
+    assert len(json.loads(twice)["vaccinations"]) == 1
     first, second = planned(shell)
     assert first["fingerprint"]["rows"] == [[["1"], ["2"]], [["4"], ["5"]]]
     assert second["fingerprint"]["rows"] == [[["9"], ["6"]], [["7"], ["8"]]]
@@ -104,6 +106,9 @@ def test_a_plan_that_would_refuse_itself_is_refused(
 ) -> None:
     connection.execute(TICKETS)
     shell = Shell(tmp_path, database)
+    (tmp_path / "same.toml").write_text(SETTINGS + 'name = "one_code"')
+    done = shell.vaccine("plan", "tickets.code", "tickets.email", "--settings", "same.toml", status=2)
+    assert "public.tickets.code and public.tickets.email would both get the index one_code" in done.stderr
     key = ("tickets.code", "--where", "status = 'open'", "--assign", "status=closed")
     done = shell.vaccine("plan", *key, "--max-rows", "1", status=2)
     assert "--max-rows 1 is less than the 2 rows that there are to resolve" in done.stderr

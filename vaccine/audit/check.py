@@ -88,7 +88,7 @@ def read_baseline(path: Path) -> Baseline:
         raise ConfigurationError(
             f"there is no baseline {path}", fix="make it with vaccine check --write-baseline, and commit it"
         ) from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, OSError) as error:
         raise ConfigurationError(f"{path} is no baseline", why=str(error), fix="make it anew") from error
     right = isinstance(found, dict) and found.get("version") == VERSION
     lists: list[Any] = [found.get("unguarded_keys"), found.get("racing_writers", [])] if right else [None]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vaccine.cli.auditing import audit_options, run
-from vaccine.cli.common import say
+from vaccine.cli.common import say, write_text
 
 if TYPE_CHECKING:
     from vaccine.writers.model import SourceWriter
@@ -45,7 +45,7 @@ def command(baseline: Path | None, write_baseline: bool, fail_on: str, **options
     racing = _racing(options["source"])
     if write_baseline:
         target = path or Path("vaccine-baseline.json")
-        target.write_text(baseline_text(audit, racing), encoding="utf-8")
+        write_text(target, baseline_text(audit, racing))
         say(f"wrote {target}: commit it, and give it with --baseline")
         return 0
     found = (*problems(audit, known.keys, Priority(fail_on)), *writer_problems(racing, known.writers))

@@ -14,6 +14,7 @@ from vaccine.audit.finding import Finding, Priority
 from vaccine.audit.run import audit_key, key_text, run_audit
 from vaccine.audit.settings import AuditSettings
 from vaccine.catalog.keyname import KeyName
+from vaccine.errors import UsageError
 from vaccine.plan.build import build
 from vaccine.plan.file import with_id
 from vaccine.plan.fingerprint import fix_text_form
@@ -44,6 +45,7 @@ def make_plan(
     for each in findings:
         chosen = choices.over(settings.overrides.get((each.schema, each.table, each.columns)))
         vaccinations = (*vaccinations, build(connection, each, chosen, groups_shown, vaccinations))
+    _refuse_one_name_twice(vaccinations)
     if settings.source and vaccinations:
         vaccinations = _with_failing_writers(vaccinations, settings.source)
     role = connection.execute("SELECT current_user::text").fetchone()
@@ -58,6 +60,22 @@ def make_plan(
         notes=tuple(notes),
     )
     return with_id(draft)
+
+
+def _refuse_one_name_twice(planned: Sequence[Vaccination]) -> None:
+    """Two indexes of one name: the second upgrade would refuse itself.
+
+    Raises:
+        UsageError: names both keys.
+    """
+    for number, each in enumerate(planned):
+        for other in planned[:number]:
+            if (each.schema, each.index_name) == (other.schema, other.index_name):
+                first, second = (key_text(of.schema, of.table, of.columns) for of in (other, each))
+                raise UsageError(
+                    f"{first} and {second} would both get the index {each.index_name}",
+                    fix="give one of them another name: --name, or name in its [[lifecycle]] of vaccine.toml",
+                )
 
 
 def _ranked_high(connection: psycopg.Connection, settings: AuditSettings, notes: list[str]) -> list[Finding]:

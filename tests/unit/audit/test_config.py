@@ -27,6 +27,10 @@ key = 'issues."Hash"'
 predicate = "status = 'open'"
 assign = { status = "resolved", gone_at = { sql = "now()" } }
 survivor = ["last_seen_at DESC NULLS LAST"]
+keep = [["42", 7], "43"]
+name = "one_open"
+max_rows = 3
+gate = "always"
 """
 
 
@@ -41,6 +45,9 @@ def test_all_of_it(tmp_path: Path) -> None:
     override = config.lifecycle["public", "issues", ("Hash",)]
     assert override.predicate == "status = 'open'"
     assert override.assign == (("status", "resolved"), ("gone_at", Expression("now()")))
+    assert (override.keep, override.name, override.max_rows, override.gate) == (
+        (("42", "7"), ("43",)), "one_open", 3, "always"
+    )  # fmt: skip
 
 
 def test_pyproject_and_nothing(tmp_path: Path) -> None:
@@ -55,6 +62,9 @@ def test_pyproject_and_nothing(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("exclude = 'x'", "exclude is no list of texts"),
+        ("[[lifecycle]]\nkey = 'a.b'\nkeep = 4", "keep is no list of primary keys"),
+        ("[[lifecycle]]\nkey = 'a.b'\nmax_rows = 1.5", "max_rows = 1.5 is no whole number"),
+        ("[[lifecycle]]\nkey = 'a.b'\ngate = 'open'", "gate = 'open' is unknown"),
         ("budget_s = -1", "no number of 0 or more"),
         ("budget = 3", "says budget, which Vaccine does not know"),
         ("[[accept]]\nkey = 'public.t.c'", "has no reason"),

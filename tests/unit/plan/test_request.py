@@ -3,9 +3,10 @@
 import pytest
 
 from vaccine.audit.finding import Expression
+from vaccine.audit.lifecycle import Override
 from vaccine.catalog.keyname import KeyName, parse_key
 from vaccine.errors import UsageError
-from vaccine.plan.request import parse_assignment
+from vaccine.plan.request import Choices, parse_assignment
 
 
 @pytest.mark.parametrize(
@@ -50,3 +51,11 @@ def test_an_assignment_is_read(text: str, assignment: tuple[str, object]) -> Non
 def test_what_assigns_nothing_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         parse_assignment(text)
+
+
+def test_the_command_line_wins_over_the_file() -> None:
+    said = Override("a = 1", (("a", 2),), ("b DESC",), "n", (("1",),), 5, "always")
+    assert Choices().over(said) == Choices("a = 1", (("a", 2),), ("b DESC",), "n", (("1",),), 5, "always")
+    mine = Choices("", (("c", 3),), ("c",), "m", (("2",),), 0, "never")
+    assert mine.over(said) == mine
+    assert mine.over(None) == mine
