@@ -7,10 +7,14 @@ The texts lie in `composed/`, one file a statement. After a change that is meant
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
 from psycopg import sql
 
 from tests.expected import compare
@@ -24,6 +28,10 @@ from vaccine.operations.rows.resolve_batch import BatchStatement
 from vaccine.operations.rows.restore_batch import restore_statement
 from vaccine.operations.table import TableColumn, TargetTable
 
+# An operation looks for the revision that calls it: here it is this module.
+revision, down_revision = "4b1c2d3e4f50", None
+BLOCK = re.compile(r"DO (?P<tag>\$\w+\$)(?P<body>.*?)(?P=tag);", re.DOTALL)
+SHORT = 20  # lines
 FOLDER = Path(__file__).parent / "composed"
 
 
@@ -113,12 +121,58 @@ STATEMENTS: dict[str, Callable[[Case], sql.Composable]] = {
 }
 
 
+def key_words(case: Case) -> dict[str, object]:
+    key = case.key
+    return {"schema": key.schema, "table": key.table, "columns": list(key.columns), "where": key.where}
+
+
+def policy_words(case: Case) -> dict[str, object]:
+    of = case.policy
+    keep = [list(row) for row in of.keep]
+    return {"survivor": list(of.survivor), "assign": of.assign, "keep": keep, "max_rows": of.max_rows, "plan": of.plan}
+
+
+SCRIPTS: dict[str, Callable[[Operations, Case], object]] = {
+    "resolve_duplicates": lambda op, case: op.resolve_duplicates(  # type: ignore[attr-defined]
+        **key_words(case), **policy_words(case), index=case.index, rows="-42"
+    ),
+    "create_unique_index_concurrently": lambda op, case: op.create_unique_index_concurrently(  # type: ignore[attr-defined]
+        case.index, **key_words(case), **policy_words(case)
+    ),
+    "drop_unique_index_concurrently": lambda op, case: op.drop_unique_index_concurrently(  # type: ignore[attr-defined]
+        case.index, **key_words(case)
+    ),
+    "restore_duplicates": lambda op, case: op.restore_duplicates(  # type: ignore[attr-defined]
+        **key_words(case), plan=case.policy.plan
+    ),
+}
+
+
 @pytest.mark.parametrize("statement", STATEMENTS)
 @pytest.mark.parametrize("name", CASES)
 def test_a_statement_is_composed_so(name: str, statement: str) -> None:
     compare(FOLDER / name / f"{statement}.sql", STATEMENTS[statement](CASES[name]).as_string(None))
 
 
+@pytest.mark.parametrize("operation", SCRIPTS)
+@pytest.mark.parametrize("name", CASES)
+def test_an_operation_writes_so_into_a_script(name: str, operation: str) -> None:
+    out = StringIO()
+    context = MigrationContext.configure(dialect_name="postgresql", opts={"as_sql": True, "output_buffer": out})
+    with context.begin_transaction():
+        SCRIPTS[operation](Operations(context), CASES[name])
+    compare(FOLDER / name / f"script_{operation}.sql", BLOCK.sub(outline, out.getvalue()))
+
+
+def outline(block: re.Match[str]) -> str:
+    """A DO block with its constants, which are the revision's; its body, which any key has, only where it is short."""
+    body = block["body"]
+    if body.count("\n") <= SHORT:
+        return block[0]
+    head = re.split(r"^(?:    v_\w+ (?!CONSTANT)|BEGIN\n)", body, maxsplit=1, flags=re.MULTILINE)[0]
+    return f"DO {block['tag']}{head}…\n{block['tag']};"
+
+
 def test_every_text_belongs_to_a_statement() -> None:
-    known = {f"{name}/{each}.sql" for name in CASES for each in STATEMENTS}
+    known = {f"{name}/{each}.sql" for name in CASES for each in (*STATEMENTS, *(f"script_{one}" for one in SCRIPTS))}
     assert {str(path.relative_to(FOLDER)) for path in FOLDER.rglob("*.sql")} == known
