@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TESTS ?= tests
 
-.PHONY: demo test lint faults bench bench-keys clean
+.PHONY: demo test lint fuzz faults bench bench-keys clean
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Vaccine needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; run make PYTHON=/path/to/python3.11") if sys.version_info < (3, 11) else None'
@@ -26,6 +26,9 @@ lint: $(VENV)/.ready
 
 faults: $(VENV)/.ready
 	VACCINE_FAULTS=all $(BIN)/python -m pytest -n 2 --dist loadgroup -q tests/faults
+
+fuzz: $(VENV)/.ready
+	VACCINE_FUZZ=20000 $(BIN)/python -m pytest -n 2 -q tests/security/test_fuzz.py
 
 bench: $(VENV)/.ready
 	$(BIN)/python -m tests.benchmarks

@@ -88,8 +88,8 @@ def read_baseline(path: Path) -> Baseline:
         raise ConfigurationError(
             f"there is no baseline {path}", fix="make it with vaccine check --write-baseline, and commit it"
         ) from None
-    except (json.JSONDecodeError, UnicodeDecodeError, OSError) as error:
-        raise ConfigurationError(f"{path} is no baseline", why=str(error), fix="make it anew") from error
+    except (ValueError, RecursionError, OSError) as error:
+        raise ConfigurationError(f"{path} is no baseline", why=str(error)[:200], fix="make it anew") from error
     right = isinstance(found, dict) and found.get("version") == VERSION
     lists: list[Any] = [found.get("unguarded_keys"), found.get("racing_writers", [])] if right else [None]
     if not all(isinstance(texts, list) and all(isinstance(text, str) for text in texts) for texts in lists):

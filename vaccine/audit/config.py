@@ -23,7 +23,7 @@ gate = "always"
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -36,6 +36,7 @@ from vaccine.errors import ConfigurationError, UsageError
 
 Key = tuple[str, str, tuple[str, ...]]
 NAMES = ("vaccine.toml", "pyproject.toml")
+MOST_JOBS = 64
 GATES = ("auto", "always", "never")
 DEFAULT_SCHEMA = "public"  # of a key that names none
 
@@ -97,6 +98,8 @@ def _section(path: Path, *, required: bool) -> dict[str, Any] | None:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigurationError(f"there is no file {path}", fix="name an existing file, or leave it out") from None
+    except RecursionError:
+        raise ConfigurationError(f"{path} is nested too deep", fix="correct the file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         if path.suffix == ".ini":
             raise ConfigurationError(
@@ -105,10 +108,27 @@ def _section(path: Path, *, required: bool) -> dict[str, Any] | None:
                 fix=f"give alembic.ini with -c {path}",
             ) from error
         raise ConfigurationError(f"{path} cannot be read as TOML", why=str(error), fix="correct the file") from error
+    if any("\0" in text for text in _all_texts(document)):
+        raise ConfigurationError(f"{path} holds a zero byte", why="no name and no SQL may", fix="correct the file")
     if path.name != "pyproject.toml":
         return document
-    section: dict[str, Any] | None = document.get("tool", {}).get("vaccine")
+    tool = document.get("tool", {})
+    section = tool.get("vaccine") if isinstance(tool, dict) else None
+    if section is not None and not isinstance(section, dict):
+        raise ConfigurationError(f"{path}: tool.vaccine is no table", fix="write [tool.vaccine]")
     return {} if section is None and required else section
+
+
+def _all_texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            yield name
+            yield from _all_texts(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _all_texts(each)
 
 
 def _parse(path: Path, section: dict[str, Any] | None) -> Config:
@@ -120,7 +140,7 @@ def _parse(path: Path, section: dict[str, Any] | None) -> Config:
         schemas=_texts(path, given, "schemas"),
         exclude=_texts(path, given, "exclude"),
         budget_s=_number(path, given, "budget_s"),
-        jobs=int(_number(path, given, "jobs") or 1),
+        jobs=_jobs(path, given),
         min_score=_number(path, given, "min_score"),
         with_frameworks=_typed(path, given, "with_frameworks", bool) or False,
         baseline=_relative(path, _typed(path, given, "baseline", str)),
@@ -142,7 +162,7 @@ def _accepted(path: Path, item: dict[str, Any]) -> Accepted:
         until = until.date()
     if until is not None and not isinstance(until, date):
         raise ConfigurationError(
-            f"{path}: until = {until!r} is no date", fix="write until = 2027-01-31, without quotes"
+            f"{path}: until = {until!r:.200} is no date", fix="write until = 2027-01-31, without quotes"
         )
     _refuse_rest(path, item, "[[accept]]")
     return Accepted(reason.strip(), until)
@@ -154,7 +174,7 @@ def _override(path: Path, item: dict[str, Any]) -> Override:
     assign = _typed(path, item, "assign", dict)
     name, gate = _typed(path, item, "name", str), _typed(path, item, "gate", str)
     if gate not in (None, *GATES):
-        raise ConfigurationError(f"{path}: gate = {gate!r} is unknown", fix=f"write one of {', '.join(GATES)}")
+        raise ConfigurationError(f"{path}: gate = {gate!r:.200} is unknown", fix=f"write one of {', '.join(GATES)}")
     most = _number(path, item, "max_rows")
     if most is not None and most != int(most):
         raise ConfigurationError(f"{path}: max_rows = {most!r} is no whole number", fix="write a number of rows")
@@ -189,7 +209,7 @@ def _assignment(path: Path, given: dict[str, Any]) -> Assignment:
             found.append((column, value))
         else:
             raise ConfigurationError(
-                f"{path}: assign.{column} = {value!r} is neither a plain value nor an expression",
+                f"{path}: assign.{column} = {value!r:.200} is neither a plain value nor an expression",
                 fix='write a text, number or boolean, or { sql = "now()" }',
             )
     return tuple(found)
@@ -220,22 +240,38 @@ def _texts(path: Path, given: dict[str, Any], name: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _jobs(path: Path, given: dict[str, Any]) -> int:
+    found = _number(path, given, "jobs")
+    if found is not None and not 1 <= found <= MOST_JOBS:
+        raise ConfigurationError(f"{path}: jobs is not between 1 and {MOST_JOBS}", fix="correct the value")
+    return int(found or 1)
+
+
 def _number(path: Path, given: dict[str, Any], name: str) -> float | None:
     found = given.pop(name, None)
-    if found is not None and (isinstance(found, bool) or not isinstance(found, (int, float)) or found < 0):
-        raise ConfigurationError(f"{path}: {name} = {found!r} is no number of 0 or more", fix="write a number")
+    if found is not None and (isinstance(found, bool) or not isinstance(found, (int, float)) or not 0 <= found < 2**63):
+        raise ConfigurationError(f"{path}: {name} = {found!r:.200} is no number of 0 or more", fix="write a number")
     return found
 
 
 def _typed(path: Path, given: dict[str, Any], name: str, kind: type) -> Any:
     found = given.pop(name, None)
     if found is not None and not isinstance(found, kind):
-        raise ConfigurationError(f"{path}: {name} = {found!r} is no {kind.__name__}", fix="correct the value")
+        raise ConfigurationError(f"{path}: {name} = {found!r:.200} is no {kind.__name__}", fix="correct the value")
     return found
 
 
 def _relative(path: Path, name: str | None) -> Path | None:
-    return None if name is None else path.parent / name
+    if name is None:
+        return None
+    found = path.parent / name
+    if not found.resolve().is_relative_to(path.parent.resolve()):
+        raise ConfigurationError(
+            f"{path}: baseline = {name!r:.200} lies outside the project",
+            why="a file that is read unasked names no other place to read from or to write to",
+            fix="keep it beside the file, or give it with --baseline",
+        )
+    return found
 
 
 def _refuse_rest(path: Path, given: dict[str, Any], where: str) -> None:

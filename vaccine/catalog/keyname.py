@@ -42,7 +42,12 @@ def parse_key(text: str) -> KeyName:
             position += 1
         elif separator:
             raise UsageError(f"{text} names no key", fix=KEY_FORM)
-    if text.endswith((".", ",")) or len(parts) < 2 or not parts[-1]:
+    if (
+        not all(name for names in parts for name in names)
+        or text.endswith((".", ","))
+        or len(parts) < 2
+        or not parts[-1]
+    ):
         raise UsageError(f"{text} names no key", fix=KEY_FORM)
     *path, columns = parts
     if len(set(columns)) != len(columns):

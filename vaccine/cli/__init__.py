@@ -68,6 +68,8 @@ def main() -> None:
         sys.exit(2)
     except VaccineError as error:
         _leave(str(error), error.exit_status)
+    except UnicodeEncodeError:
+        _leave("a word of the command line, or what was read, is no text in UTF-8 [usage]", 2)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)

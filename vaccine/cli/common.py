@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import os
 import shutil
+import stat
 import sys
 import tomllib
 from collections.abc import Callable
@@ -120,14 +121,17 @@ def text_width() -> int:
     return 100
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file that an option named.
+def write_text(path: Path, text: str, *, private: bool = False) -> None:
+    """Write a file that an option named; a `private` one holds values of rows, and only its owner may read it.
 
     Raises:
         ConfigurationError: it cannot be written.
     """
     try:
-        path.write_text(text, encoding="utf-8")
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600 if private else 0o666), "wb") as file:
+            if private and stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                os.fchmod(file.fileno(), 0o600)
+            file.write(text.encode())
     except OSError as error:
         raise ConfigurationError(
             f"cannot write {path}", why=error.strerror or str(error), fix="name another file"

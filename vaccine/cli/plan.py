@@ -66,7 +66,7 @@ def command(
     if to_stdout:
         click.echo(planfile.dump(plan), nl=False)
     if output is not None and output != STDIO:
-        write_text(output, planfile.dump(plan))
+        write_text(output, planfile.dump(plan), private=True)
         say(f"Wrote {output}.")
     return _say_next(plan, output)
 

@@ -9,11 +9,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from vaccine.audit.config import GATES
 from vaccine.audit.finding import Expression
 from vaccine.errors import PlanFileError
-from vaccine.operations.dry import Approved
-from vaccine.plan.locks import LockMode
-from vaccine.plan.model import DuplicateGroup, Estimate, Fingerprint, Hazard, Member, Plan, Statement, Step, Vaccination
+from vaccine.plan.decode import MisfitError, decode
+from vaccine.plan.model import Plan, Vaccination
 
 FORMAT = 1
 REMAKE = "make it anew: vaccine plan -o plan.json"
@@ -45,7 +45,7 @@ def load(path: Path, text: str | None = None) -> Plan:
             fix=REMAKE,
         )
     body = {name: value for name, value in document.items() if name not in {"vaccine_plan", "id", "digest"}}
-    digest = _digest(body)
+    digest = _digest_of(path, body)
     if document.get("digest") != digest or document.get("id") != digest[:8]:
         raise PlanFileError(
             f"{path} was edited since it was made",
@@ -53,9 +53,32 @@ def load(path: Path, text: str | None = None) -> Plan:
             fix=f"choose otherwise with the options of vaccine plan (see vaccine plan --help), and {REMAKE}",
         )
     try:
-        return _plan(document["id"], body)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise PlanFileError(f"{path} is damaged", why=f"{type(error).__name__}: {error}", fix=REMAKE) from None
+        plan = decode(Plan, {**body, "id": document["id"]})
+    except MisfitError as error:
+        raise PlanFileError(f"{path} is damaged", why=str(error), fix=REMAKE) from None
+    wrong = next(filter(None, map(_senseless, plan.vaccinations)), "")
+    if wrong:
+        raise PlanFileError(f"{path} is damaged", why=wrong, fix=REMAKE)
+    return plan
+
+
+def _senseless(of: Vaccination) -> str:
+    """What of a vaccination no plan says; empty where there is nothing."""
+    names = (of.schema, of.table, of.index_name, *of.columns, *of.primary_key, *(name for name, _ in of.assign))
+    if not of.columns or not all(names):
+        return "a name is empty"
+    if of.gate not in GATES:
+        return f"gate is {of.gate!r:.60}"
+    if of.max_rows < 0 or any(len(key) != len(of.primary_key) for key in of.keep):
+        return "max_rows or keep cannot be"
+    return ""
+
+
+def _digest_of(path: Path, body: Mapping[str, Any]) -> str:
+    try:
+        return _digest(body)
+    except RecursionError:
+        raise PlanFileError(f"{path} is damaged", why="it is nested too deep", fix=REMAKE) from None
 
 
 def _document(path: Path, text: str | None) -> dict[str, Any]:
@@ -88,51 +111,3 @@ def _encode(value: object) -> object:
 def _digest(body: Mapping[str, Any]) -> str:
     text = json.dumps(body, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _plan(plan_id: str, body: dict[str, Any]) -> Plan:
-    fields = {**body, "vaccinations": tuple(map(_vaccination, body["vaccinations"])), "notes": tuple(body["notes"])}
-    return Plan(id=plan_id, **fields)
-
-
-def _vaccination(of: dict[str, Any]) -> Vaccination:
-    plain = {name: tuple(of[name]) for name in ("columns", "survivor", "primary_key", "reasons", "afterwards", "after")}
-    fields: dict[str, Any] = {
-        **of,
-        **plain,
-        "keep": tuple(map(tuple, of["keep"])),
-        "assign": tuple(
-            (name, Expression(value["sql"]) if isinstance(value, dict) else value) for name, value in of["assign"]
-        ),
-        "groups": tuple(map(_group, of["groups"])),
-        "up": tuple(map(_step, of["up"])),
-        "down": tuple(map(_step, of["down"])),
-        "hazards": tuple(Hazard(**hazard) for hazard in of["hazards"]),
-        "estimate": Estimate(**{**of["estimate"], "basis": tuple(of["estimate"]["basis"])}),
-        "fingerprint": Fingerprint(**{**of["fingerprint"], "rows": _rows(of["fingerprint"]["rows"])}),
-    }
-    return Vaccination(**fields)
-
-
-def _rows(of: str | list[list[list[str]]]) -> Approved:
-    return of if isinstance(of, str) else tuple(tuple(map(tuple, group)) for group in of)
-
-
-def _group(of: dict[str, Any]) -> DuplicateGroup:
-    return DuplicateGroup(
-        key=tuple(of["key"]),
-        survivor=_member(of["survivor"]),
-        excess=tuple(map(_member, of["excess"])),
-        reason=of["reason"],
-        differs=tuple(of["differs"]),
-        left_out=of["left_out"],
-    )
-
-
-def _member(of: dict[str, Any]) -> Member:
-    return Member(primary_key=tuple(of["primary_key"]), order=tuple(of["order"]), values=tuple(of["values"]))
-
-
-def _step(of: dict[str, Any]) -> Step:
-    statements = (Statement(each["sql"], LockMode(each["lock"]), each["note"]) for each in of["statements"])
-    return Step(title=of["title"], statements=tuple(statements), note=of["note"])
