@@ -10,13 +10,15 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import psycopg
 import pytest
 from pytest_postgresql.janitor import DatabaseJanitor
 
 from tests.alembic_env import UPGRADE, make_environment, write_revision
+from tests.commands import Shell
 from tests.integration.test_offline import psql
 from tests.runs import running
 from tests.standby import standby
@@ -26,9 +28,12 @@ from vaccine.connect import read_only
 from vaccine.demo.server import Server
 from vaccine.errors import VaccineError
 from vaccine.operations.checks.every import CODES, EVERY
+from vaccine.operations.checks.late import late_duplicates
 from vaccine.operations.checks.preflight import before_resolve
-from vaccine.operations.errors import PreflightError
+from vaccine.operations.errors import DriftedError, PreflightError
+from vaccine.operations.index.build import build_unique_index
 from vaccine.operations.key import Key, Policy
+from vaccine.operations.table import read_table
 from vaccine.plan.make import make_plan
 from vaccine.plan.model import Hazard
 from vaccine.plan.request import Choices
@@ -363,3 +368,70 @@ def scripted(server: Server, url: str, row: Row, script: str, code: str) -> str:
     told = [line for line in done.stderr.splitlines() if f"[{code}]" in line]
     assert told, done.stderr
     return " / ".join(told)
+
+
+def test_a_table_without_a_primary_key_and_without_duplicates_goes_up_down_and_up(
+    database: str, connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    connection.execute(TABLE + "ALTER TABLE issues DROP CONSTRAINT issues_pkey; DELETE FROM issues WHERE id > 3")
+    shell = Shell(tmp_path, database)
+    shell.vaccine("init")
+    shell.vaccine("plan", "issues.hash", "--where", "status = 'open'", "--name", "u", "-o", "plan.json")
+    shell.vaccine("revision", "plan.json")
+    for command, there in (("upgrade head", True), ("downgrade base", False), ("upgrade head", True)):
+        shell.alembic(*command.split())
+        assert connection.execute("SELECT to_regclass('u') IS NOT NULL").fetchone() == (there,)
+
+
+@pytest.mark.parametrize("lacks", ["its `assign` is empty", "the table has no primary key"])
+def test_a_late_duplicate_that_nothing_would_retire_is_named(
+    database: str, connection: psycopg.Connection, lacks: str
+) -> None:
+    connection.execute(TABLE)
+    if "primary key" in lacks:
+        connection.execute("ALTER TABLE issues DROP CONSTRAINT issues_pkey")
+    policy = POLICY if "primary key" in lacks else assign()
+    with running(database) as (run, _):
+        table = read_table(run.worker, KEY)
+        assert table is not None
+        with pytest.raises(DriftedError, match="arrived during the build, and nothing in the revision") as refused:
+            build_unique_index(run, "u", KEY, resolve=lambda: late_duplicates(run, table, KEY, policy).rows)
+    assert lacks in refused.value.what
+    assert "(0): 3 rows" in refused.value.why
+    assert ("primary keys (3), (6), (9)" in refused.value.why) == (policy is not POLICY)
+    assert connection.execute("SELECT to_regclass('u')").fetchone() == (None,)
+
+
+def test_one_blocked_key_does_not_keep_the_others_from_their_revisions(
+    database: str, connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    connection.execute(TABLE + "CREATE TABLE tasks (id int PRIMARY KEY, code text); INSERT INTO tasks VALUES (1, 'a')")
+    shell = Shell(tmp_path, database)
+    shell.vaccine("init")
+    planned = shell.vaccine("plan", "issues.hash", "tasks.code", "-o", "plan.json", status=1)
+    assert "[no-way-to-retire]" in planned.stdout
+    done = shell.vaccine("revision", "plan.json", status=1)
+    (path,) = done.stdout.splitlines()
+    assert "public_tasks_code" in path
+    assert "Blocked, no revision was written: public.issues (hash): `assign` is empty" in done.stderr
+    assert "--assign COLUMN=VALUE" in done.stderr
+    shell.alembic("upgrade", "head")
+
+
+@pytest.mark.every_version
+def test_a_primary_key_of_a_nondeterministic_collation_is_planned(
+    database: str, connection: psycopg.Connection
+) -> None:
+    try:
+        connection.execute("CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
+    except psycopg.errors.FeatureNotSupported:
+        pytest.skip("this PostgreSQL is built without ICU, as the wheels are; the system's has it")
+    connection.execute("CREATE TABLE issues (id text COLLATE ci PRIMARY KEY, hash text, status text)")
+    connection.execute("INSERT INTO issues SELECT 'k' || n, n % 3, 'open' FROM generate_series(1, 9) AS n")
+    choices = Choices(where="status = 'open'", assign=(("status", "resolved"),))
+    with read_only(database) as reading:
+        (only,) = make_plan(reading, [KeyName("public", "issues", ("hash",))], choices).vaccinations
+    assert (only.blocked, only.fingerprint.excess_rows) == ((), 6)
+    with running(database) as (run, _):
+        _, work = before_resolve(run, KEY, replace(POLICY, survivor=only.survivor), "u")
+    assert work.rows == 6

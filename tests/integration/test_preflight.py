@@ -24,7 +24,8 @@ def refused(
     **environment: Any,
 ) -> str:
     made = make_environment(tmp_path, url, **environment)
-    write_revision(made, {**KEY, **(key or {})}, {**POLICY, **(policy or {})}, index=index)
+    both = UPGRADE.format(index=index).replace("**POLICY)", f"**POLICY, index={index!r})", 1) if index else None
+    write_revision(made, {**KEY, **(key or {})}, {**POLICY, **(policy or {})}, index=index, upgrade=both)
     done = made.alembic(*options, "upgrade", "head", check=False)
     assert done.returncode != 0, done.stdout
     assert "Traceback" not in done.stderr

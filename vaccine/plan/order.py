@@ -66,8 +66,11 @@ def random_order(connection: psycopg.Connection, target: Target, of: Selection) 
     if not named or len(named) != len(of.survivor):
         return ()
     looks = sql.SQL(" AND ").join(
-        sql.SQL("{c} ~* {random} AND {c} !~* {time}").format(
-            c=as_text(sql.Identifier("sample", name)), random=sql.Literal(RANDOM), time=sql.Literal(IN_TIME)
+        # a nondeterministic collation takes no regular expression (0A000)
+        sql.SQL('{c} COLLATE pg_catalog."C" ~* {random} AND {c} COLLATE pg_catalog."C" !~* {time}').format(
+            c=sql.SQL("({})").format(as_text(sql.Identifier("sample", name))),
+            random=sql.Literal(RANDOM),
+            time=sql.Literal(IN_TIME),
         )
         for name in named
     )

@@ -26,11 +26,13 @@ def late_duplicates(run: Run, table: TargetTable, key: Key, policy: Policy) -> W
         return work
     groups = run.worker.execute(
         sql.SQL(
-            "SELECT ROW({columns})::text, count(*), pg_catalog.string_agg(ROW({primary_key})::text, ', ')"
+            "SELECT ROW({columns})::text, count(*), {which}"
             " FROM {source} WHERE {live} GROUP BY {columns} HAVING count(*) > 1 ORDER BY {columns} LIMIT {shown}"
         ).format(
             columns=key.column_list,
-            primary_key=names(table.primary_key),
+            which=sql.SQL("pg_catalog.string_agg(ROW({0})::text, ', ' ORDER BY {0})").format(names(table.primary_key))
+            if table.primary_key
+            else sql.SQL("NULL"),
             source=table.source,
             live=live_key(key),
             shown=SHOWN,
