@@ -18,6 +18,8 @@ from vaccine.errors import ConnectionFailedError, UsageError
 
 VARIABLES = ("VACCINE_URL", "DATABASE_URL")
 LIBPQ = ("PGSERVICE", "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER")
+SECRETS = ("password", "sslpassword", "passfile", "service", "servicefile", "options", "oauth_client_secret",
+           "scram_client_key", "scram_server_key")  # fmt: skip
 DRIVER = re.compile(r"^(postgres(?:ql)?)\+[a-z0-9_]+(?=://)")
 PATH = "pg_catalog, pg_temp"
 LOCK_TIMEOUT_MS = 5000
@@ -107,14 +109,28 @@ def to_libpq(text: str, source: str = "--url") -> str:
             fix="give postgresql://user@host:5432/database",
         )
     try:
-        conninfo.conninfo_to_dict(plain)
+        sound = not _is_ambiguous(plain) and _is_sound(conninfo.conninfo_to_dict(plain))
     except psycopg.ProgrammingError:
+        sound = False
+    if not sound:
         raise UsageError(
             f"{source} is no connection string (it is not shown, it may hold a password)",
             why="libpq cannot parse it; a special character in a password must be percent-encoded",
             fix="give postgresql://user@host:5432/database, the password in ~/.pgpass or PGPASSWORD",
-        ) from None
+        )
     return plain
+
+
+def _is_ambiguous(text: str) -> bool:
+    """Whether a URL has an @ or a / that libpq would split elsewhere than its writer meant: a password shows then."""
+    authority, _, path = text.partition("://")[2].partition("?")[0].partition("/")
+    return authority.count("@") > 1 or "@" in path
+
+
+def _is_sound(parts: Mapping[str, object]) -> bool:
+    """Whether host and port are such: a password that was taken for one would be shown."""
+    host, port = str(parts.get("host") or ""), str(parts.get("port") or "")
+    return re.fullmatch(r"[\d,]*", port) is not None and ("@" not in host or host.startswith(("@", "/")))
 
 
 def describe(dsn: str) -> str:
@@ -154,7 +170,7 @@ def connect(dsn: str, *, autocommit: bool = True) -> psycopg.Connection:
     except psycopg.Error as error:
         raise ConnectionFailedError(
             f"cannot connect to {describe(dsn)}",
-            why=_without_password(str(error), dsn),
+            why=_without_secrets(str(error), dsn),
             fix="see that the server runs, and that host, port, database, user, password and pg_hba.conf are right",
         ) from None
     return connection
@@ -191,7 +207,9 @@ def _ini_url(path: Path) -> str | None:
     return None if not text or text.startswith("driver://") else text
 
 
-def _without_password(message: str, dsn: str) -> str:
-    password = conninfo.conninfo_to_dict(dsn).get("password")
+def _without_secrets(message: str, dsn: str) -> str:
+    parts = conninfo.conninfo_to_dict(dsn)
     lines = " / ".join(line.strip() for line in message.strip().splitlines())
-    return lines.replace(str(password), "***") if password else lines
+    for value in sorted((str(parts[name]) for name in SECRETS if parts.get(name)), key=len, reverse=True):
+        lines = lines.replace(value, "***")
+    return lines

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from vaccine.text import told
+
 
 class VaccineError(Exception):
     """Base of all errors that a user may see.
@@ -34,7 +36,7 @@ class VaccineError(Exception):
             lines.append(f"  why: {self.why}")
         if self.fix:
             lines.append(f"  fix: {self.fix}")
-        return "\n".join(lines)
+        return told("\n".join(lines))
 
 
 class UsageError(VaccineError):

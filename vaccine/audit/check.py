@@ -11,6 +11,7 @@ from typing import Any
 from vaccine.audit.finding import DEFECTS, Finding, Priority
 from vaccine.audit.run import Audit, key_text
 from vaccine.errors import ConfigurationError
+from vaccine.text import json_text
 from vaccine.writers.check import fingerprint
 from vaccine.writers.model import SourceWriter
 
@@ -106,4 +107,4 @@ def baseline_text(audit: Audit, racing: Iterable[SourceWriter] = ()) -> str:
     keys = sorted(name_of(each) for each in audit.findings if each.priority in DEFECTS and not each.accepted)
     writers = sorted(map(fingerprint, racing))
     content = {"version": VERSION, "unguarded_keys": keys, "racing_writers": writers}
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    return json_text(content) + "\n"

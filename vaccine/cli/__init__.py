@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 
 import click
 
 from vaccine import __version__
 from vaccine.errors import VaccineError
+from vaccine.text import told
 
 FIXES = {
     "55P03": "another session holds a lock on the table; run again when it is done",
@@ -64,7 +66,9 @@ def main() -> None:
     except click.exceptions.Abort:
         _leave("interrupted; nothing more was done", 130)
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()  # it may quote an argument, and that be a URL
+        error.show(shown)
+        click.echo(told(shown.getvalue()), err=True, nl=False)
         sys.exit(2)
     except VaccineError as error:
         _leave(str(error), error.exit_status)
@@ -92,5 +96,5 @@ def _driver_message(error: Exception) -> str:
 
 
 def _leave(message: str, status: int) -> None:
-    click.echo(click.style("error: ", fg="red", bold=True) + message, err=True)
+    click.echo(click.style("error: ", fg="red", bold=True) + told(message), err=True)
     sys.exit(status)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vaccine.cli.auditing import audit_options, run
-from vaccine.cli.common import say, write_text
+from vaccine.cli.common import out, say, write_text
 
 if TYPE_CHECKING:
     from vaccine.writers.model import SourceWriter
@@ -50,7 +50,7 @@ def command(baseline: Path | None, write_baseline: bool, fail_on: str, **options
         return 0
     found = (*problems(audit, known.keys, Priority(fail_on)), *writer_problems(racing, known.writers))
     for problem in found:
-        click.echo(f"{problem.kind:<10}  {problem.name}  {problem.why}\n            fix: {problem.fix}")
+        out(f"{problem.kind:<10}  {problem.name}  {problem.why}\n            fix: {problem.fix}")
     for line in acceptance_lines(audit):
         say(f"accepted: {line}")
     say(f"{audit.tables_audited:,} tables checked, {len(found)} problem{'' if len(found) == 1 else 's'}")

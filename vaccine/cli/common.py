@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from vaccine.errors import ConfigurationError
+from vaccine.text import cut, one_line, printable, told
 
 if TYPE_CHECKING:
     from vaccine.plan.model import Plan
 
 F = TypeVar("F", bound=Callable[..., Any])
+CELL = 300  # characters; `--format json` has all
 
 URL_HELP = (
     "The database: a libpq or SQLAlchemy URL. Else VACCINE_URL, DATABASE_URL, libpq's PG* variables, "
@@ -85,7 +87,19 @@ def _is_of_alembic(path: Path) -> bool:
 
 def say(message: str) -> None:
     """One message for the person at the terminal, to stderr; data goes to stdout."""
-    click.echo(message, err=True)
+    click.echo(told(message), err=True)
+
+
+def out(text: str, *, nl: bool = True, err: bool = False) -> None:
+    """Data for a person or a pipe, to stdout; what a terminal would obey is escaped."""
+    click.echo(printable(text), nl=nl, err=err)
+
+
+def cell(text: str) -> str:
+    """A name or a value for a cell of a table of rich's: on one line, no longer than a screen takes."""
+    from rich.markup import escape
+
+    return escape(cut(one_line(text), CELL))
 
 
 def console(width: int | None = None, *, any_width: bool = False) -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from vaccine.cli.common import say
+from vaccine.cli.common import out, say
 from vaccine.errors import AlembicEnvironmentError
 
 FILES = {"alembic.ini": "alembic.ini", "env.py": "migrations/env.py", "script.py.mako": "migrations/script.py.mako"}
@@ -37,7 +37,7 @@ def command(directory: Path, *, role_sql: bool) -> None:
             path = directory / target
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(files("vaccine.revision.environment").joinpath(source).read_bytes())
-            click.echo(str(path))
+            out(str(path))
         (directory / "migrations/versions").mkdir(exist_ok=True)
     except OSError as error:
         raise AlembicEnvironmentError(

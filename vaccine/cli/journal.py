@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 import click
 
-from vaccine.cli.common import console, say, url_option
+from vaccine.cli.common import cell, console, say, url_option
 from vaccine.connect import connect, read_only, resolve_url
 from vaccine.journal import Change, JournalledBatch, RecordedUpgrade, batches, changes, prunable, prune, upgrades
+from vaccine.text import json_text
 
 
 def format_option(function: Any) -> Any:
@@ -35,7 +35,7 @@ def command(context: click.Context, url: str | None, form: str) -> None:
     with read_only(resolve_url(url)) as connection:
         found, recorded = list(batches(connection)), upgrades(connection)
     if form == "json":
-        click.echo(json.dumps([_as_json(batch) for batch in found], indent=2, default=str, ensure_ascii=False))
+        click.echo(json_text([_as_json(batch) for batch in found], default=str))
     elif not found and not recorded:
         say("the journal is empty: no row of this database was changed by Vaccine")
     else:
@@ -54,7 +54,7 @@ def upgrades_command(context: click.Context, url: str | None, form: str) -> None
     with read_only(resolve_url(url or context.obj["url"])) as connection:
         found = upgrades(connection)
     if form == "json":
-        click.echo(json.dumps([_as_json(each) for each in found], indent=2, default=str, ensure_ascii=False))
+        click.echo(json_text([_as_json(each) for each in found], default=str))
     elif found:
         _print_upgrades(found)
     else:
@@ -73,7 +73,7 @@ def show(context: click.Context, batch: int, limit: int, url: str | None, form: 
     with read_only(resolve_url(url or context.obj["url"])) as connection:
         found = list(changes(connection, batch, limit))
     if form == "json":
-        click.echo(json.dumps([asdict(change) for change in found], indent=2, ensure_ascii=False))
+        click.echo(json_text([asdict(change) for change in found]))
     else:
         _print_changes(found)
 
@@ -108,20 +108,18 @@ def _as_json(of: JournalledBatch | RecordedUpgrade) -> dict[str, Any]:
 
 
 def _print_upgrades(found: list[RecordedUpgrade]) -> None:
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table("upgrade", "plan", "key", "index", "rows", "state", "version table", "when", box=None)
     for each in found:
         key = f"{each.schema}.{each.table} ({', '.join(each.columns)})"
         when = (each.undone_at or each.ended_at or each.started_at).strftime("%Y-%m-%d %H:%M:%S %Z")
-        names = map(escape, (each.revision, each.plan, key, each.index or "-"))
-        table.add_row(*names, str(each.resolved_rows), each.state, escape(each.version_table), when)
+        names = map(cell, (each.revision, each.plan, key, each.index or "-"))
+        table.add_row(*names, str(each.resolved_rows), each.state, cell(each.version_table), when)
     console().print(table)
 
 
 def _print_batches(found: list[JournalledBatch]) -> None:
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table("batch", "plan", "revision", "key", "rows", "restored", "kept", "outcome", "when", box=None)
@@ -129,19 +127,16 @@ def _print_batches(found: list[JournalledBatch]) -> None:
         key = f"{each.schema}.{each.table} ({', '.join(each.columns)})"
         when = (each.restored_at or each.resolved_at).strftime("%Y-%m-%d %H:%M:%S %Z")
         counts = (str(each.rows), str(each.restored_rows), str(each.kept_rows))
-        table.add_row(
-            str(each.batch), escape(each.plan), escape(each.revision), escape(key), *counts, each.outcome, when
-        )
+        table.add_row(str(each.batch), cell(each.plan), cell(each.revision), cell(key), *counts, each.outcome, when)
     console().print(table)
 
 
 def _print_changes(found: list[Change]) -> None:
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table("row", "survivor", "column", "before", "after", "outcome", box=None)
     for each in found:
         keys = ("/".join(each.primary_key), "/".join(each.survivor), each.column)
         images = ("NULL" if text is None else text for text in (each.before, each.after))
-        table.add_row(*map(escape, keys), *map(escape, images), each.outcome)
+        table.add_row(*map(cell, keys), *map(cell, images), each.outcome)
     console().print(table)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vaccine.cli.auditing import choosing_options, opened
-from vaccine.cli.common import STDIO, say, text_width, write_text
+from vaccine.cli.common import STDIO, out, say, text_width, write_text
 from vaccine.errors import UsageError
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def command(
         plan = make_plan(connection, names, choices, groups_shown=groups, settings=settings)
     to_stdout = form == "json" or output == STDIO
     if not (form == "json" and output is None):
-        click.echo(plan_text(plan, text_width(), statements=statements), nl=False, err=to_stdout)
+        out(plan_text(plan, text_width(), statements=statements), nl=False, err=to_stdout)
     if to_stdout:
         click.echo(planfile.dump(plan), nl=False)
     if output is not None and output != STDIO:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from vaccine.cli.common import config_option, read_plan, say, url_option
+from vaccine.cli.common import config_option, out, read_plan, say, url_option
 
 
 @click.command("revision")
@@ -45,7 +45,7 @@ def command(
         refuse_drift(connection, plan)
     written = write_revisions(replace(plan, vaccinations=plan.open), Destination(ini, head, version_path))
     for each in written:
-        click.echo(str(each.path))
+        out(str(each.path))
     alembic = alembic_command(ini)
     up, down = shlex.quote(written[-1].revision), undo_target(written[0].revision, written[0].down_revision)
     say(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from vaccine.cli.common import console, read_plan, say
+from vaccine.cli.common import console, out, read_plan, say
+from vaccine.text import printable
 
 if TYPE_CHECKING:
     from vaccine.writers.model import KeySpec, SourceWriters
@@ -67,10 +69,10 @@ def _show(found: SourceWriters, form: str, *, fixes: bool) -> None:
     if form == "table":
         console().print(report.table(found))
         if fixes:
-            click.echo(report.fixes(found))
+            out(report.fixes(found))
         say(report.summary(found))
     else:
-        click.echo(report.as_json(found) if form == "json" else report.as_sarif(found))
+        out(report.as_json(found) if form == "json" else report.as_sarif(found))
 
 
 def _patch(found: SourceWriters, specs: list[KeySpec]) -> None:
@@ -84,7 +86,8 @@ def _patch(found: SourceWriters, specs: list[KeySpec]) -> None:
             fix="vaccine writers DIR --plan plan.json --patch > writers.patch",
         )
     diff = patch(found)
-    click.echo(diff.text, nl=False)
+    # A patch is bytes for a program; a terminal obeys nothing of it.
+    click.echo(printable(diff.text) if sys.stdout.isatty() else diff.text, nl=False)
     for line in diff.left_out:
         say(line)
     say(f"{diff.patched} writers patched, {len(diff.left_out)} left to the hand (--fixes prints the code)")

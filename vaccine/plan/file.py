@@ -14,6 +14,7 @@ from vaccine.audit.finding import Expression
 from vaccine.errors import PlanFileError
 from vaccine.plan.decode import MisfitError, decode
 from vaccine.plan.model import Plan, Vaccination
+from vaccine.text import json_text
 
 FORMAT = 1
 REMAKE = "make it anew: vaccine plan -o plan.json"
@@ -28,7 +29,7 @@ def dump(plan: Plan) -> str:
     """The plan as JSON text; equal plans give equal text."""
     body = _body(plan)
     document = {"vaccine_plan": FORMAT, "id": plan.id, "digest": _digest(body), **body}
-    return json.dumps(document, indent=1, ensure_ascii=False, default=_encode) + "\n"
+    return json_text(document, indent=1, default=_encode) + "\n"
 
 
 def load(path: Path, text: str | None = None) -> Plan:

@@ -8,6 +8,7 @@ from vaccine import __version__
 from vaccine.audit.finding import DEFECTS, Finding, Priority
 from vaccine.audit.run import Audit
 from vaccine.report import words
+from vaccine.text import one_line
 
 # Should anything of a catalog ever stand there unescaped, it loads and runs nothing.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -25,7 +26,7 @@ def render(audit: Audit) -> str:
     """The whole audit as a page; what a catalog holds is escaped."""
     catalog = audit.catalog
     shown = [finding for finding in audit.findings if finding.priority in DEFECTS]
-    title = escape(f"Schema audit of {words.printable(catalog.database)}")
+    title = escape(f"Schema audit of {one_line(catalog.database)}")
     parts = [
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>',
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
@@ -61,14 +62,14 @@ def _row(finding: Finding) -> str:
     return (
         f"<tr><td class={priority}>{priority.upper()}</td><td>{escape(words.key_name(finding))}</td>"
         + "".join(f"<td class=n>{count}</td>" for count in counts)
-        + f"<td>{escape(words.printable(why))}</td></tr>"
+        + f"<td>{escape(one_line(why))}</td></tr>"
     )
 
 
 def _damage(finding: Finding) -> str:
     rows = [
-        f"<tr><td>{escape(words.printable(words.group_key(group)))}</td>"
-        f"<td class=n>{group['rows']:,}</td><td>{escape(words.printable(' '.join(group['ids'])))}</td></tr>"
+        f"<tr><td>{escape(one_line(words.group_key(group)))}</td>"
+        f"<td class=n>{group['rows']:,}</td><td>{escape(one_line(' '.join(group['ids'])))}</td></tr>"
         for group in words.of(finding, "groups") or ()
     ]
     table = f"<table><tr><th>Key</th><th class=n>Rows</th><th>Ids</th></tr>{''.join(rows)}</table>" if rows else ""

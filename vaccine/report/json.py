@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from vaccine import __version__
 from vaccine.audit.finding import Expression, Finding, Lifecycle, Writer
 from vaccine.audit.run import Audit
+from vaccine.text import json_text
 
 
 def render(audit: Audit) -> str:
     """The whole audit as one JSON object."""
     catalog = audit.catalog
-    return json.dumps(
+    return json_text(
         {
             "vaccine_version": __version__,
             "server_version": catalog.server_version,
@@ -45,8 +45,6 @@ def render(audit: Audit) -> str:
             ],
             "findings": [finding_object(finding) for finding in audit.findings],
         },
-        indent=2,
-        ensure_ascii=False,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
-from vaccine.report.words import printable
+from vaccine.text import one_line
 
 CELL = 30  # characters of a value in a column
 
@@ -14,7 +14,7 @@ def wrapped(text: str, width: int, first: str = "", hang: str | None = None) -> 
     """Prose on lines of at most `width` columns: `first` before it, `hang` before each further line."""
     rest = " " * len(first) if hang is None else hang
     return textwrap.wrap(
-        printable(text), max(width, 40), initial_indent=first, subsequent_indent=rest,
+        one_line(text), max(width, 40), initial_indent=first, subsequent_indent=rest,
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
 
@@ -26,7 +26,7 @@ def labelled(label: str, text: str, width: int, indent: str = "   ", room: int =
 
 def clipped(text: str | None, room: int = CELL) -> str:
     """A value on one line, cut where it is longer."""
-    shown = "NULL" if text is None else printable(text)
+    shown = "NULL" if text is None else one_line(text)
     return shown if len(shown) <= room else shown[: room - 1] + "…"
 
 

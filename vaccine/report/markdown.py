@@ -8,6 +8,7 @@ from vaccine import __version__
 from vaccine.audit.finding import DEFECTS, Finding, Priority
 from vaccine.audit.run import Audit
 from vaccine.report import words
+from vaccine.text import one_line
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~])")
 
@@ -68,4 +69,4 @@ def _damage(finding: Finding) -> list[str]:
 
 
 def _text(text: str) -> str:
-    return _SPECIAL.sub(r"\\\1", words.printable(text))
+    return _SPECIAL.sub(r"\\\1", one_line(text))

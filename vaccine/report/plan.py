@@ -11,7 +11,7 @@ from vaccine.plan.locks import LockMode
 from vaccine.plan.model import Hazard, Plan, Step, Vaccination
 from vaccine.report.layout import labelled, stripped, wrapped
 from vaccine.report.plan_groups import group_lines
-from vaccine.report.words import printable
+from vaccine.text import one_line
 
 INDENT = "   "
 REASONS_SHOWN = 1
@@ -129,7 +129,7 @@ def _index(of: Vaccination, width: int) -> str:
 
 def _sql(text: str) -> Iterator[str]:
     """A statement as it is sent, not wrapped: a line break inside a literal would change it."""
-    return (printable(line.expandtabs()) for line in f"{text};".split("\n"))
+    return (one_line(line.expandtabs()) for line in f"{text};".split("\n"))
 
 
 def _hazards(hazards: list[Hazard], width: int) -> Iterator[str]:
@@ -175,7 +175,7 @@ def _statements(number: int, of: Vaccination) -> Iterator[str]:
         for step in steps:
             for each in step.statements:
                 yield ""
-                yield printable(f"-- {number}. {title}, {step.title}: {each.note}; {each.lock}, {each.lock.blocks}")
+                yield one_line(f"-- {number}. {title}, {step.title}: {each.note}; {each.lock}, {each.lock.blocks}")
                 yield from _sql(each.sql)
 
 

@@ -8,7 +8,7 @@ from itertools import groupby
 from vaccine.plan.groups import BY_HAND
 from vaccine.plan.model import DuplicateGroup, Member, Vaccination
 from vaccine.report.layout import clipped, columns, wrapped
-from vaccine.report.words import printable
+from vaccine.text import one_line
 
 ROWS_SHOWN = 6
 INDENT = "   "
@@ -58,7 +58,7 @@ def _unseen(names: list[str], width: int) -> str:
 
 
 def _listed(names: list[str], more: int) -> str:
-    return f"{INDENT}  also differ: {printable(', '.join(names))}" + (f" and {more:,} more" if more else "")
+    return f"{INDENT}  also differ: {one_line(', '.join(names))}" + (f" and {more:,} more" if more else "")
 
 
 def _by_weight(differs: Sequence[str], survivor: Sequence[str]) -> list[str]:

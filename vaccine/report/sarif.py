@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from vaccine import __version__
 from vaccine.audit.finding import Finding, Priority, Writer
 from vaccine.audit.run import Audit, key_text
 from vaccine.report import words
+from vaccine.text import json_text, one_line
 
 LEVEL = {Priority.HIGH: "error", Priority.MEDIUM: "warning", Priority.DECIDE: "warning", Priority.LOW: "note"}
 RULES = {
@@ -32,13 +32,13 @@ def render(audit: Audit) -> str:
         "version": "2.1.0",
         "runs": [{"tool": {"driver": driver}, "results": results}],
     }
-    return json.dumps(log, indent=2, ensure_ascii=False)
+    return json_text(log)
 
 
 def _result(finding: Finding) -> dict[str, Any]:
     rule = "live-duplicates" if finding.live_duplicate_groups else "unguarded-key"
     name = key_text(finding.schema, finding.table, finding.columns)
-    text = f"{words.key_name(finding)}: {words.printable('; '.join(finding.reasons[:2]))}"
+    text = f"{words.key_name(finding)}: {one_line('; '.join(finding.reasons[:2]))}"
     result = _plain(rule, LEVEL[finding.priority], text, name)
     physical = [place for place in map(_physical, finding.writers) if place]
     if physical:

@@ -14,6 +14,7 @@ from rich.text import Text
 from vaccine.audit.finding import DEFECTS, Finding, Priority
 from vaccine.audit.run import Audit
 from vaccine.report import words
+from vaccine.text import one_line
 
 STYLE = {
     Priority.HIGH: "bold red",
@@ -95,8 +96,8 @@ def _cells(finding: Finding) -> tuple[str, ...]:
 def _why(finding: Finding, most: int) -> str:
     """The first reasons; the second, for LOW, says why it is a key at all."""
     if finding.accepted:
-        return f"accepted: {words.printable(finding.accepted)}"
-    return "; ".join(words.printable(reason) for reason in finding.reasons[:most])
+        return f"accepted: {one_line(finding.accepted)}"
+    return "; ".join(one_line(reason) for reason in finding.reasons[:most])
 
 
 def _show_damage(finding: Finding, console: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from vaccine.audit.finding import DEFECTS, Finding, Lifecycle, Priority, Writer
 from vaccine.audit.run import Audit, key_text
+from vaccine.text import one_line
 
 UNKNOWNS_SHOWN = 8
 VALUE_SHOWN = 30
@@ -19,14 +20,9 @@ def key_name(finding: Finding) -> str:
     """`table.column` or `table (column, …)`, with the schema where it is not public."""
     table = finding.table if finding.schema == "public" else f"{finding.schema}.{finding.table}"
     if not finding.columns:
-        return printable(table)
+        return one_line(table)
     joined = f"{table}.{finding.columns[0]}" if len(finding.columns) == 1 else f"{table} ({', '.join(finding.columns)})"
-    return printable(joined)
-
-
-def printable(text: str) -> str:
-    """The text on one line: control characters of a hostile name are shown, not obeyed."""
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+    return one_line(joined)
 
 
 def number(value: int | None) -> str:
@@ -81,7 +77,7 @@ def story(finding: Finding) -> list[str]:
     writing = writers_text(finding.writers)
     if writing:
         lines.append(f"writers: {writing}")
-    return [printable(line) for line in lines]
+    return [one_line(line) for line in lines]
 
 
 def _lifecycle(finding: Finding) -> list[str]:
@@ -129,7 +125,7 @@ def group_line(finding: Finding, group: Any) -> str:
     shown = f", ids {ids}" if ids else ""
     more = " …" if ids and group["rows"] > len(group["ids"]) else ""
     survivor = " (the first would stay)" if ids and finding.lifecycle and finding.lifecycle.survivor else ""
-    return printable(f"{group_key(group)}: {group['rows']:,} rows{shown}{more}{survivor}")
+    return one_line(f"{group_key(group)}: {group['rows']:,} rows{shown}{more}{survivor}")
 
 
 def group_key(group: Any) -> str:
@@ -146,7 +142,7 @@ def row_lines(finding: Finding, group: Any, most: int = 3) -> list[str]:
     if not differing:
         return []
     return [
-        printable(f"{one}  " + ", ".join(f"{columns[n]} {_short(row[n])}" for n in differing))
+        one_line(f"{one}  " + ", ".join(f"{columns[n]} {_short(row[n])}" for n in differing))
         for one, row in list(zip(group["ids"], rows, strict=True))[:most]
     ]
 
@@ -183,7 +179,7 @@ def writers_text(writers: Iterable[Writer]) -> str:
     """Who writes, in short; grants alone are left out."""
     shown = [writer for writer in writers if writer.confidence >= 0.5]
     names = [w.evidence if w.kind == "statistics" else f"{w.kind} {w.place or w.name}" for w in shown]
-    return printable(", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else ""))
+    return one_line(", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else ""))
 
 
 def unknowns(audit: Audit) -> list[str]:
@@ -198,7 +194,7 @@ def unknowns(audit: Audit) -> list[str]:
         lines.append(f"{unknown}  [{', '.join(keys[:3])}{more}]")
     if len(lines) > UNKNOWNS_SHOWN:
         lines = [*lines[:UNKNOWNS_SHOWN], f"and {len(lines) - UNKNOWNS_SHOWN} more: see --format json"]
-    return [printable(line) for line in lines]
+    return [one_line(line) for line in lines]
 
 
 def acceptance_lines(audit: Audit) -> list[str]:
@@ -211,7 +207,7 @@ def acceptance_lines(audit: Audit) -> list[str]:
         f"{key_text(*key)} is accepted, but no such key was found: correct it or remove it from the configuration"
         for key in audit.needless
     ]
-    return [printable(line) for line in lines]
+    return [one_line(line) for line in lines]
 
 
 def sections(audit: Audit) -> list[tuple[str, list[str]]]:
@@ -244,7 +240,7 @@ def invalid_lines(audit: Audit) -> list[str]:
     """The INVALID indexes, a line each, with what they do and what to run."""
     lines = []
     for index in audit.invalid_indexes:
-        name = printable(f"{index.schema}.{index.name} on {index.table}")
+        name = one_line(f"{index.schema}.{index.name} on {index.table}")
         if index.partitioned:
             lines.append(f"{name}: INVALID: not every partition has its part. ALTER INDEX … ATTACH PARTITION the rest.")
             continue
@@ -267,5 +263,5 @@ def next_command(audit: Audit) -> str | None:
             return "vaccine plan -o plan.json"
         name = key_text(finding.schema, finding.table, finding.columns)
         quoted = "'" + name.replace("'", "'\\''") + "'" if any(not (c.isalnum() or c in "._,") for c in name) else name
-        return f"vaccine plan {printable(quoted)}"
+        return f"vaccine plan {one_line(quoted)}"
     return None

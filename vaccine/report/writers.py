@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from vaccine import __version__
+from vaccine.text import json_text, one_line
 from vaccine.writers.check import fingerprint
 from vaccine.writers.fix.fix import fix
 from vaccine.writers.model import SourceWriter, SourceWriters, Verdict
@@ -44,12 +44,8 @@ def table(found: SourceWriters) -> Any:
             f"{writer.confidence:.2f}",
             "; ".join(writer.reasons),
         )
-        grid.add_row(*(_printable(escape(cell)) for cell in cells), style=style)
+        grid.add_row(*(escape(one_line(cell)) for cell in cells), style=style)
     return grid
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else "�" for character in text)
 
 
 def summary(found: SourceWriters) -> str:
@@ -110,7 +106,7 @@ def as_json(found: SourceWriters) -> str:
         "skipped": dict(found.counts.skipped),
         "writers": [as_dict(writer) for writer in found.writers],
     }
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    return json_text(document)
 
 
 def as_sarif(found: SourceWriters) -> str:
@@ -126,7 +122,7 @@ def as_sarif(found: SourceWriters) -> str:
             }
         ],
     }
-    return json.dumps(log, indent=2, ensure_ascii=False)
+    return json_text(log)
 
 
 def sarif_result(writer: SourceWriter) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from vaccine.audit.finding import Expression
 from vaccine.errors import AlembicEnvironmentError
 from vaccine.plan.model import Plan, Vaccination
 from vaccine.revision.destination import Destination, head_of, open_environment, refuse_twice, unusable
+from vaccine.text import one_line
 
 UPGRADE = ("resolve_duplicates", "create_unique_index_concurrently")
 DOWNGRADE = ("drop_unique_index_concurrently", "restore_duplicates")
@@ -233,4 +234,4 @@ def _call(name: str, values: Mapping[str, object]) -> str:
 def _in_docstring(text: str) -> str:
     """The text on one line, safe in a triple-quoted string whatever a name contains."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in escaped)
+    return one_line(escaped)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
+from ...text import one_line
 from ..checks.model import Check, Question, Stage
 from ..checks.ownership import ownership_of
 from ..checks.preflight import NOTHING, OF_JOURNAL, OF_RESTORE
@@ -140,7 +141,7 @@ def _drop(key: Key, name: str) -> str:
 
 def _print(operations: Operations, statements: list[str], title: str) -> None:
     context = operations.migration_context
-    comment = " ".join(title.split())
+    comment = one_line(" ".join(title.split()))
     with context.autocommit_block():
         context.impl.static_output(f"-- Vaccine: {comment}")
         for statement in statements:

@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import Row
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from ...text import told
 from ..errors import BusyError, OperationError, PreflightError
 from ..key import Key
 from ..options import Options
@@ -304,6 +305,6 @@ def _speaker(context: MigrationContext) -> Any:
 
     def say(line: str) -> None:
         with suppress(OSError, ValueError):
-            util.msg(line, flush=True, quiet=quiet)
+            util.msg(told(line), flush=True, quiet=quiet)
 
     return say
