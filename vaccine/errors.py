@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from vaccine.text import told
+from vaccine.text import shown
 
 
 class VaccineError(Exception):
@@ -36,7 +36,7 @@ class VaccineError(Exception):
             lines.append(f"  why: {self.why}")
         if self.fix:
             lines.append(f"  fix: {self.fix}")
-        return told("\n".join(lines))
+        return shown("\n".join(lines))
 
 
 class UsageError(VaccineError):

@@ -10,7 +10,7 @@ import click
 
 from vaccine import __version__
 from vaccine.errors import VaccineError
-from vaccine.text import told
+from vaccine.text import shown
 
 FIXES = {
     "55P03": "another session holds a lock on the table; run again when it is done",
@@ -66,9 +66,9 @@ def main() -> None:
     except click.exceptions.Abort:
         _leave("interrupted; nothing more was done", 130)
     except click.ClickException as error:
-        shown = io.StringIO()  # it may quote an argument, and that be a URL
-        error.show(shown)
-        click.echo(told(shown.getvalue()), err=True, nl=False)
+        usage = io.StringIO()  # it may quote an argument, and that be a URL
+        error.show(usage)
+        click.echo(shown(usage.getvalue()), err=True, nl=False)
         sys.exit(2)
     except VaccineError as error:
         _leave(str(error), error.exit_status)
@@ -96,5 +96,5 @@ def _driver_message(error: Exception) -> str:
 
 
 def _leave(message: str, status: int) -> None:
-    click.echo(click.style("error: ", fg="red", bold=True) + told(message), err=True)
+    click.echo(click.style("error: ", fg="red", bold=True) + shown(message), err=True)
     sys.exit(status)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from vaccine.errors import ConfigurationError
-from vaccine.text import cut, one_line, printable, told
+from vaccine.text import cut, one_line, printable, shown
 
 if TYPE_CHECKING:
     from vaccine.plan.model import Plan
@@ -87,7 +87,7 @@ def _is_of_alembic(path: Path) -> bool:
 
 def say(message: str) -> None:
     """One message for the person at the terminal, to stderr; data goes to stdout."""
-    click.echo(told(message), err=True)
+    click.echo(shown(message), err=True)
 
 
 def out(text: str, *, nl: bool = True, err: bool = False) -> None:

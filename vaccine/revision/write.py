@@ -232,6 +232,5 @@ def _call(name: str, values: Mapping[str, object]) -> str:
 
 
 def _in_docstring(text: str) -> str:
-    """The text on one line, safe in a triple-quoted string whatever a name contains."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return one_line(escaped)
+    """The text on one line, safe in a triple-quoted string whatever a name contains, and shown as such by Alembic."""
+    return one_line(text).replace("\\", "\\\\").replace('"', '\\"')

@@ -8,6 +8,6 @@ from vaccine.text.printable import printable as printable
 from vaccine.text.redact import redacted as redacted
 
 
-def told(text: str) -> str:
+def shown(text: str) -> str:
     """A message as a person may see it, wherever its parts came from."""
     return "\n".join(cut(redacted(printable(line[: 2 * LINE])), LINE, len(line)) for line in text.split("\n"))

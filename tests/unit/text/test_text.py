@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from vaccine.connect import describe, to_libpq
 from vaccine.errors import UsageError, VaccineError
 from vaccine.operations.errors import OperationError
-from vaccine.text import cut, json_text, one_line, printable, redacted, told
+from vaccine.text import cut, json_text, one_line, printable, redacted, shown
 
 ESC, CSI, BIDI = "\x1b]0;owned\x07", "\x9b31m", "\u202egnp.exe"
 SECRET = "geheim"
@@ -40,7 +40,7 @@ def test_long_texts_are_cut_and_counted() -> None:
     assert cut("x" * 12, 10) == "x" * 10 + "… (12 characters)"
     started = time.monotonic()
     for long in ("x" * 10_000_000, "a://b:" * 1_000_000, "password=" * 1_000_000, "postgres://a:" * 500_000):
-        assert len(told(long)) < 5000
+        assert len(shown(long)) < 5000
         assert len(redacted(long[:20_000])) <= 20_000
     assert time.monotonic() - started < 5
 

@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import Row
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from ...text import told
+from ...text import shown
 from ..errors import BusyError, OperationError, PreflightError
 from ..key import Key
 from ..options import Options
@@ -305,6 +305,6 @@ def _speaker(context: MigrationContext) -> Any:
 
     def say(line: str) -> None:
         with suppress(OSError, ValueError):
-            util.msg(told(line), flush=True, quiet=quiet)
+            util.msg(shown(line), flush=True, quiet=quiet)
 
     return say
