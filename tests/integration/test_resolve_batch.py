@@ -289,7 +289,7 @@ def test_a_table_that_is_rewritten_while_a_restore_runs_loses_nothing(run: Run) 
     class Rewriting(Restoring):
         def _stretch(self) -> tuple[int, float]:
             found = super()._stretch()
-            ways.append(self.prepared.images is None)
+            ways.append(self.prepared.of is None)
             if len(ways) == 1:
                 with self.run.connect() as other:
                     other.execute("DELETE FROM jobs WHERE id > 290")

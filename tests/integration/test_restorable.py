@@ -14,7 +14,8 @@ from tests.integration.test_dedupe import KEY, POLICY
 from tests.integration.test_dedupe import run as run  # noqa: PLC0414  the fixture
 from tests.integration.test_offline import psql, script_of
 from vaccine.demo.server import Server
-from vaccine.operations.checks.preflight import before_index, before_resolve, before_restore
+from vaccine.operations.checks.preflight import before_index, before_resolve
+from vaccine.operations.checks.way_back import before_restore
 from vaccine.operations.errors import PreflightError, RestoreError
 from vaccine.operations.rows.resolve import resolve
 from vaccine.operations.rows.restore import Restored, restore
@@ -54,7 +55,9 @@ def up(run: Run, key: object = KEY) -> None:
 
 
 def down(run: Run, key: object = KEY) -> Restored:
-    return restore(run, key, "p1", before_restore(run, key, "p1"))  # type: ignore[arg-type]
+    table, found = before_restore(run, key, "p1")  # type: ignore[arg-type]
+    assert table is not None
+    return restore(run, key, "p1", table, found)  # type: ignore[arg-type]
 
 
 def rows(run: Run, *tables: str) -> list[object]:
@@ -159,7 +162,9 @@ def test_a_column_that_can_no_longer_be_set_is_refused(run: Run, ddl: str) -> No
     assert "num became GENERATED since" in refused.value.why
     altered = read_table(run.worker, key)
     assert altered is not None
-    assert restore(run, key, "p1", altered).stamped == {"num"}  # without the refusal it would still be told
+    done = restore(run, key, "p1", altered)  # without the refusal it would still be told
+    assert (done.rows, done.kept, len(done.stuck)) == (0, 0, 200)
+    assert run.worker.execute("SELECT DISTINCT outcome FROM vaccine.journal").fetchall() == [("restoring",)]
 
 
 @pytest.mark.every_version
@@ -205,7 +210,7 @@ def test_the_scripts_refuse_the_same(
         "DROP TABLE child; ALTER TABLE issues DROP CONSTRAINT issues_pkey, DROP CONSTRAINT issues_id_status_key"
     )
     connection.execute("ALTER TABLE issues ADD PRIMARY KEY (id, status)")
-    assert "by which the journal knows rows" in refused("downgrade", "head:base")
+    assert "the journal knows rows by (id)" in refused("downgrade", "head:base")
     connection.execute("ALTER TABLE issues DROP CONSTRAINT issues_pkey, DROP status, ADD PRIMARY KEY (id)")
     connection.execute("ALTER TABLE issues ADD status text GENERATED ALWAYS AS ('resolved') STORED NOT NULL")
     assert "became GENERATED since" in refused("downgrade", "head:base")

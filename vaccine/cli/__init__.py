@@ -24,6 +24,7 @@ COMMANDS = {
     "check": ("vaccine.cli.check", "For CI: fail on new unguarded keys, INVALID indexes, live duplicates."),
     "writers": ("vaccine.cli.writers", "Find who writes each key in source code, and the fix for each."),
     "journal": ("vaccine.cli.journal", "Show what was changed, restored or left alone; prune."),
+    "undo": ("vaccine.cli.undo", "Ask what a downgrade would restore, and what not (read-only)."),
     "init": ("vaccine.cli.init", "Make an Alembic environment with all set."),
     "demo": ("vaccine.cli.demo", "The whole story on an embedded PostgreSQL."),
 }

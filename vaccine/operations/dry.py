@@ -23,12 +23,13 @@ from .rows.find import FEW, TEXT_FORM, Others, Work, excess_rows, find_statement
 from .rows.journal import META, Images, NewImages
 from .rows.resolve import Resolved, Resolver
 from .rows.resolve_batch import images_per_row, shared_columns
-from .rows.restore_batch import restore_statement as restore_sql
+from .rows.restore_batch import RestoreParts, locking
 from .rows.shape import read_shape, row_lock
 from .session.blockers import holders_of
 from .session.command import alembic_command, undo_target
 from .session.run import Run
 from .table import TargetTable, read_table
+from .undo import UndoReport, Unrestorable, undo_reports
 
 __all__ = [
     "CODES",
@@ -42,6 +43,8 @@ __all__ = [
     "Policy",
     "Reason",
     "TargetTable",
+    "UndoReport",
+    "Unrestorable",
     "Value",
     "Work",
     "alembic_command",
@@ -59,6 +62,7 @@ __all__ = [
     "read_table",
     "restore_statement",
     "text_array",
+    "undo_reports",
     "undo_target",
     "untried",
     "value",
@@ -93,10 +97,16 @@ def restore_statement(connection: psycopg.Connection, key: Key, policy: Policy, 
     table = read_table(connection, key)
     assert table is not None
     images = Images("images_1", (table.free(META[0]), table.free(META[1]), table.free(META[2])), table)
-    columns, shared = tuple(policy.assign), shared_columns(table, policy.assign, read_shape(connection, table))
-    lock, places = row_lock(connection, table, columns), (sql.Literal(1), sql.Literal(0), sql.Literal(rows))
-    statement = restore_sql(images, columns, *places, shared=bool(shared), at=bool(shared), lock=lock)
-    return Described("put the old values back", statement.as_string(connection))
+    columns, shape = tuple(policy.assign), read_shape(connection, table)
+    shared, lock = shared_columns(table, policy.assign, shape), row_lock(connection, table, columns)
+    after, last = sql.Literal(0), sql.Literal(rows)
+    parts = RestoreParts(images, columns, sql.Literal(1), shared, at=bool(shared), guarded=True)
+    if shape.meddles:
+        statement = parts.watched(parts.between(after, last), columns, locking(lock, skip=True))
+        return Described(
+            "put the old values back, and compare each row with its image", statement.as_string(connection)
+        )
+    return Described("put the old values back", parts.plain(after, last, lock).as_string(connection))
 
 
 def journal_images(connection: psycopg.Connection, key: Key, assign: Mapping[str, Value]) -> int:

@@ -13,14 +13,16 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from .checks.late import late_duplicates
 from .checks.ownership import ownership_of, refuse_foreign
-from .checks.preflight import before_drop, before_index, before_resolve, before_restore
-from .errors import BusyError, NotOursError, OperationError
+from .checks.preflight import before_index, before_resolve
+from .checks.way_back import before_drop, before_restore
+from .errors import BusyError, NotOursError, OperationError, RestoreError
 from .index.verify import verify_index, verify_restored
 from .key import Key, Policy
-from .rows.journal import ensure_journal, has_journal
+from .rows.journal import ensure_journal, has_record
 from .rows.record import record_of
 from .rows.resolve import Resolved, resolve
 from .rows.restore import restore
+from .rows.restored import Restored
 from .session.caller import calling
 from .session.command import alembic_again
 from .session.connect import options_of, refuse_overtaken, run_of
@@ -49,8 +51,7 @@ def resolve_duplicates(operations: Operations, key: Key, policy: Policy, index: 
             f"(at most {policy.max_rows} approved), {_ms(began)}"
         )
         began = time.monotonic()
-        _record(run, key, policy, index)
-        done = resolve(run, key, policy, table, work)
+        done = resolve(run, key, policy, table, work, index=index)
         run.say(_resolved(key, done, began))
 
 
@@ -65,7 +66,8 @@ def create_unique_index(operations: Operations, name: str, key: Key, policy: Pol
 
     with _running(operations, key, up=True) as run:
         table = before_index(run, name, key, policy)
-        _record(run, key, policy, name)
+        ensure_journal(run.worker)
+        run.worker.execute(record_of(run, key, policy.plan).begin(name, policy.assign))
 
         def resolve_late() -> int:
             began = time.monotonic()
@@ -91,8 +93,9 @@ def drop_unique_index(operations: Operations, name: str, key: Key) -> None:
     from .index.build import drop_unique_index as drop  # noqa: PLC0415  the largest part, and only here
 
     with _running(operations, key, up=False) as run:
-        before_drop(run, key)
-        drop(run, name, key)
+        table, oid = before_drop(run, key, name)
+        if table is not None:
+            drop(run, name, key, oid)
 
 
 def restore_duplicates(operations: Operations, key: Key, plan: str) -> None:
@@ -104,18 +107,22 @@ def restore_duplicates(operations: Operations, key: Key, plan: str) -> None:
         return
     with _running(operations, key, up=False) as run:
         began = time.monotonic()
-        table = before_restore(run, key, plan)
-        done = restore(run, key, plan, table)
-        verify_restored(run, key, plan)
-        if has_journal(run.worker):
-            run.worker.execute(record_of(run, key, plan).undo())
+        table, found = before_restore(run, key, plan)
+        done = Restored(lost=found.left + found.unjournalled)
+        if table is not None:
+            done = restore(run, key, plan, table, found)
+            verify_restored(run, key, plan, len(done.stuck))
         for line in done.lines(key):
-            run.say(f"{line}, {_ms(began)}" if line.startswith("restored") else line)
-
-
-def _record(run: Run, key: Key, policy: Policy, index: str | None) -> None:
-    ensure_journal(run.worker)
-    run.worker.execute(record_of(run, key, policy.plan).begin(index, policy.assign))
+            run.say(f"{line}, {_ms(began)}" if line == done.restored_line(key) else line)
+        if done.stuck and run.options.restore not in {"partial", "lost"}:
+            raise RestoreError(
+                f"{len(done.stuck)} rows of {key} could not go back; all others are done with: {done.last_line()}",
+                why="; ".join(done.stuck_reasons()),
+                fix="remove the cause, then run the same command again: it restores the rest; or accept it with "
+                "-x vaccine.restore=partial: these rows stay in the journal",
+            )
+        if has_record(run.worker):
+            run.worker.execute(record_of(run, key, plan).undo())
 
 
 @contextmanager

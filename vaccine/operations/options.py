@@ -16,7 +16,7 @@ class Options:
     """How careful a run is. The defaults suit a table under live traffic."""
 
     drift: str = "refuse"  # refuse | accept: more rows than approved, or other drift from the plan
-    restore: str = "keep"  # keep | strict: rows edited since keep their edit | refuse the downgrade up front
+    restore: str = "keep"  # keep | strict | partial | lost: see docs/commands.md
     gate: str = "auto"  # auto | always | never: the trigger that keeps new duplicates out during the build
     lock_timeout_ms: int = 200  # one try for a lock on the table or on rows
     lock_tries: int = 30  # tries, with jittered pauses between; each has the timeout
@@ -50,7 +50,11 @@ class Options:
         return replace(cls(), **chosen)  # type: ignore[arg-type]
 
 
-CHOICES = {"drift": ("refuse", "accept"), "restore": ("keep", "strict"), "gate": ("auto", "always", "never")}
+CHOICES = {
+    "drift": ("refuse", "accept"),
+    "restore": ("keep", "strict", "partial", "lost"),
+    "gate": ("auto", "always", "never"),
+}
 
 
 def _refuse_unprefixed(name: str, text: str, known: Mapping[str, object], given: Mapping[str, str]) -> None:

@@ -15,7 +15,7 @@ from .session.run import Run
 
 GONE = re.compile(r"\[no-(table|column)\]")
 RESOLVED = """
-SELECT coalesce(sum(row_count - restored_count - cardinality(kept_rows)), 0)::bigint
+SELECT coalesce(sum(row_count - restored_count - cardinality(kept_rows || lost_rows)), 0)::bigint
   FROM vaccine.journal
  WHERE revision = %s AND schema_name = %s AND table_name = %s AND key_columns = %s
    AND predicate IS NOT DISTINCT FROM %s AND outcome IN ('resolved', 'restoring')

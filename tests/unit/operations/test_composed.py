@@ -25,7 +25,7 @@ from vaccine.operations.rows.find import Work, find_statement
 from vaccine.operations.rows.journal import META, Images
 from vaccine.operations.rows.record import UpgradeRecord
 from vaccine.operations.rows.resolve_batch import BatchStatement
-from vaccine.operations.rows.restore_batch import restore_statement
+from vaccine.operations.rows.restore_batch import RestoreParts, locking
 from vaccine.operations.table import TableColumn, TargetTable
 
 # An operation looks for the revision that calls it: here it is this module.
@@ -99,9 +99,14 @@ def shared(case: Case) -> sql.Composed:
     return BatchStatement(case.work, case.images, record(case), LOCK, tuple(case.policy.assign)).statement(ONE, TWO)
 
 
-def back(case: Case, *, shared: bool, at: bool) -> sql.Composed:
+def back(case: Case, *, shared: bool = False, at: bool = False) -> RestoreParts:
     columns = tuple(case.policy.assign)
-    return restore_statement(case.images, columns, ONE, TWO, THREE, shared=shared, at=at, lock=LOCK)
+    return RestoreParts(case.images, columns, ONE, columns if shared else (), at=at, guarded=True)
+
+
+def watched(case: Case, *, late: bool) -> sql.Composed:
+    parts = back(case)
+    return parts.watched(parts.between(TWO, THREE), list(case.policy.assign), locking(LOCK, skip=True), late=late)
 
 
 STATEMENTS: dict[str, Callable[[Case], sql.Composable]] = {
@@ -110,9 +115,13 @@ STATEMENTS: dict[str, Callable[[Case], sql.Composable]] = {
     "resolve_batch_late": lambda case: batch(case, late=True).statement(ONE, TWO),
     "resolve_batch_reread": lambda case: batch(case, late=True).reread(ONE),
     "resolve_shared": shared,
-    "restore_batch": lambda case: back(case, shared=False, at=False),
-    "restore_shared": lambda case: back(case, shared=True, at=False),
-    "restore_shared_at": lambda case: back(case, shared=True, at=True),
+    "restore_batch": lambda case: back(case).plain(TWO, THREE, LOCK),
+    "restore_shared": lambda case: back(case, shared=True).plain(TWO, THREE, LOCK),
+    "restore_shared_at": lambda case: back(case, shared=True, at=True).plain(TWO, THREE, LOCK),
+    "restore_watched": lambda case: watched(case, late=False),
+    "restore_watched_late": lambda case: watched(case, late=True),
+    "restore_reread": lambda case: back(case).reread(TWO, list(case.policy.assign)),
+    "restore_again": lambda case: back(case).again(TWO, list(case.policy.assign), list(case.policy.assign)),
     "record_begin": lambda case: record(case).begin(case.index, case.policy.assign),
     "record_end": lambda case: record(case).end(),
     "index": lambda case: index_statement(case.index, case.key),

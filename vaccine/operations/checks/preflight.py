@@ -8,40 +8,25 @@ from contextlib import suppress
 import psycopg
 from psycopg import sql
 
-from ..errors import DriftedError, PreflightError, RestoreError
+from ..errors import DriftedError, PreflightError
 from ..index.states import index_state
 from ..key import Key, Policy
 from ..rows.find import Work, find, kept, live_key
-from ..rows.journal import already_resolved, complete_journal, has_journal
-from ..rows.pace import hidden_replicas
+from ..rows.journal import already_resolved, has_journal
+from ..rows.pace import tell_of_hidden_replicas
 from ..rows.resolve import not_approved
-from ..rows.restore import restorers
 from ..session.blockers import holders_of, named, who_would_block
 from ..session.retry import with_lock_retries
 from ..session.run import Run
 from ..table import TargetTable, read_table
-from .ask import ask, blocking, halting, reasons_of
+from .ask import ask, blocking, halting
 from .disk import read_need, read_space
 from .model import Question, Reason, Stage, Subject
-from .prepared import OF_DROP
-from .restorable import refuse_lost_columns, refuse_pruned, refuse_unsettable
 
 REFUSED = "the vaccination of {} is refused; nothing was changed"
 INDEX_REFUSED = (
     "the unique index on {} is refused; this step changed nothing, and rows that were resolved before it are journalled"
 )
-DROP_REFUSED = "the downgrade of {} is refused; nothing was changed"
-UNRESTORED_PLANS = """
-SELECT DISTINCT plan
-  FROM vaccine.journal
- WHERE schema_name = %s AND table_name = %s AND key_columns = %s AND predicate IS NOT DISTINCT FROM %s
-   AND revision = %s AND outcome <> 'restored'
- ORDER BY plan
-"""
-
-OF_JOURNAL = ("journal-rights",)
-OF_RESTORE = ("not-owner", "no-create", "no-update", "no-temporary", "no-create-schema", "journal-rights",
-              "row-security", "replica-identity", "publication-columns")  # fmt: skip
 NOTHING = Policy((), {}, (), 0, "")  # a way back has a key only
 
 
@@ -73,7 +58,7 @@ def before_resolve(run: Run, key: Key, policy: Policy, index: str | None) -> tup
         raise refusal(key, reasons)
     missing = index is not None and index_state(run.worker, index, key).kind != "valid"
     if work.rows:
-        _tell_of_hidden_replicas(run)
+        tell_of_hidden_replicas(run)
     if work.rows or missing:
         need = read_need(run.worker, table, key, policy.assign, work.rows, index=missing)
         run.say(need.line(read_space(run.worker)))
@@ -109,69 +94,6 @@ def before_index(run: Run, name: str, key: Key, policy: Policy) -> TargetTable:
     if blockers:
         run.say(f"the build will wait up to {run.options.wait_s} s for: {named(blockers)}")
     return table
-
-
-def before_drop(run: Run, key: Key) -> None:
-    """What must hold before the index is dropped: what this revision resolved can be restored afterwards.
-
-    Raises:
-        RestoreError: the table lost a column that the journal holds; with `-x vaccine.restore=strict`, too, images
-            were pruned or rows were changed since.
-        PreflightError: every reason why not.
-    """
-    table = _table(run, key)
-    subject = Subject(run.worker, Question(key, NOTHING, None, run.options))
-    reasons = [*ask(subject, Stage.TABLE, only=OF_JOURNAL), *reasons_of(subject, OF_DROP)]
-    if reasons:
-        raise refusal(key, reasons, DROP_REFUSED)
-    if not has_journal(run.worker):
-        return
-    complete_journal(run.worker)
-    where = key.schema, key.table, list(key.columns), key.where, run.revision
-    for (plan,) in run.worker.execute(UNRESTORED_PLANS, where).fetchall():
-        if run.options.restore == "strict":
-            before_restore(run, key, plan)
-        else:
-            refuse_lost_columns(run, key, plan, table)
-            refuse_unsettable(run, key, plan, table)
-
-
-def before_restore(run: Run, key: Key, plan: str) -> TargetTable:
-    """What must hold before rows are restored.
-
-    Raises:
-        RestoreError: the table lost a column that the journal holds; with `-x vaccine.restore=strict`, too, rows that
-            were changed since.
-        PreflightError: any other reason.
-    """
-    table = _readable(run, key)
-    subject = Subject(run.worker, Question(key, NOTHING, None, run.options))
-    reasons = ask(subject, Stage.TABLE, only=OF_RESTORE)
-    if reasons:
-        raise refusal(key, reasons)
-    complete_journal(run.worker)
-    _tell_of_hidden_replicas(run)
-    refuse_pruned(run, key, plan)
-    refuse_lost_columns(run, key, plan, table)
-    refuse_unsettable(run, key, plan, table)
-    if run.options.restore == "strict":
-        edited = [row for restorer in restorers(run, key, plan, table) for row in restorer.edited()]
-        if edited:
-            shown = ", ".join(edited[:20]) + (", …" if len(edited) > 20 else "")
-            raise RestoreError(
-                f"{len(edited)} rows of {key} were changed or deleted since they were resolved; nothing was changed",
-                why=f"primary keys {shown}; -x vaccine.restore=strict restores all rows or none",
-                fix="without that option these rows keep their newer values, are listed, and stay in the journal",
-            )
-    return table
-
-
-def _tell_of_hidden_replicas(run: Run) -> None:
-    if run.options.max_lag_s and (hidden := hidden_replicas(run.worker)):
-        those = "1 replica streams, and this role is not shown how late it is"
-        if hidden > 1:
-            those = f"{hidden} replicas stream, and this role is not shown how late they are"
-        run.say(f"note: {those}, so the run does not rest for them: GRANT pg_monitor to it")
 
 
 def refusal(key: Key, reasons: Sequence[Reason], what: str = REFUSED) -> PreflightError:

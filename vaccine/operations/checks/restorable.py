@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..errors import RestoreError
 from ..key import Key
 from ..rows.journal import has_journal
+from ..rows.restorer import WIDER
 from ..session.run import Run
 from ..table import TargetTable
 from . import carried
@@ -17,14 +18,7 @@ SELECT DISTINCT images
  ORDER BY images
 """
 
-PRUNED = """
-SELECT count(*), coalesce(sum(row_count - restored_count), 0)
-  FROM vaccine.journal
- WHERE plan = %s AND schema_name = %s AND table_name = %s AND key_columns = %s
-   AND predicate IS NOT DISTINCT FROM %s AND outcome = 'pruned'
-"""
-
-LOST = """
+LOST = f"""
 SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod),
        (SELECT pg_catalog.format_type(t.atttypid, t.atttypmod)
           FROM pg_catalog.pg_attribute t
@@ -33,7 +27,7 @@ SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod),
  WHERE a.attrelid = pg_catalog.to_regclass('vaccine.' || %(images)s) AND a.attnum > 3 AND NOT a.attisdropped
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute t
                     WHERE t.attrelid = %(table)s AND t.attnum > 0 AND NOT t.attisdropped AND t.attname = a.attname
-                      AND (t.atttypid, t.atttypmod, t.attcollation) = (a.atttypid, a.atttypmod, a.attcollation))
+                      AND (t.atttypid = a.atttypid OR {WIDER}))
  ORDER BY a.attnum
 """
 
@@ -57,24 +51,6 @@ SELECT DISTINCT c.name
    AND j.predicate IS NOT DISTINCT FROM %s AND j.outcome IN ('resolved', 'restoring')
  ORDER BY c.name
 """
-
-
-def refuse_pruned(run: Run, key: Key, plan: str) -> None:
-    """Refuse when images that a restore needs were pruned.
-
-    Raises:
-        RestoreError: it is so; no row was changed.
-    """
-    if not has_journal(run.worker):
-        return
-    where = (plan, key.schema, key.table, list(key.columns), key.where)
-    pruned = run.worker.execute(PRUNED, where).fetchone()
-    if pruned and pruned[0]:
-        raise RestoreError(
-            f"{pruned[1]} rows of {key} cannot be restored: their images were pruned; no row was changed",
-            why=f"`vaccine journal prune` removed {pruned[0]} batches of plan {plan} before they were restored",
-            fix="to go back without these rows, take op.restore_duplicates out of the revision's downgrade()",
-        )
 
 
 def refuse_lost_columns(run: Run, key: Key, plan: str, table: TargetTable) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import psycopg
 from psycopg import errors, sql
 
-from ..errors import BlockedError, BuildError, OperationError, PreflightError
+from ..errors import BlockedError, BuildError, OperationError, PreflightError, RestoreError
 from ..key import Key
 from ..session.blockers import duration, to_see, who_would_block
 from ..session.mutex import LOST, lost
@@ -103,10 +103,13 @@ def build_unique_index(
     return IndexOutcome(work.builds, work.resolved, work.gated, work.budget.waited, work.budget.worked)
 
 
-def drop_unique_index(run: Run, name: str, key: Key) -> bool:
+def drop_unique_index(run: Run, name: str, key: Key, oid: int | None = None) -> bool:
     """Drop the index, what a REINDEX left beside it, and a gate of a killed run; False when there was no index.
 
+    One that was renamed is known by its `oid`, as the upgrade recorded it.
+
     Raises:
+        RestoreError: nothing has the name, and another index has the very definition: rows could not go back over it.
         PreflightError: the name belongs to something else, which was left alone.
         BlockedError: other sessions held it up longer than `wait_s`.
         LockTimeoutError: the gate's trigger did not get its lock.
@@ -123,11 +126,31 @@ def drop_unique_index(run: Run, name: str, key: Key) -> bool:
             raise _taken(name, state)
         drop_leftovers(run, name, key, budget)
         if state.kind == "absent":
-            return False
+            return _drop_renamed(run, name, key, oid, budget)
         drop(run, name, key, budget)
     except OverBudgetError as over:
         raise _drop_blocked(run, name, over) from None
     return True
+
+
+def _drop_renamed(run: Run, name: str, key: Key, oid: int | None, budget: Budget) -> bool:
+    """Drop the index under the name that it has now; False where there is none of its definition."""
+    others = same_meaning(run.worker, key)
+    if not others:
+        return False
+    renamed = run.worker.execute(
+        "SELECT relname::text FROM pg_catalog.pg_class WHERE oid = %s AND relname = ANY (%s)", (oid, list(others))
+    ).fetchone()
+    if renamed is not None:
+        run.say(f"{name} is called {renamed[0]} now: dropping it under that name")
+        drop(run, renamed[0], key, budget)
+        return True
+    raise RestoreError(
+        f"there is no index {name}, and {', '.join(others)} on {key} has its very definition; nothing was changed",
+        why="it was renamed and rebuilt since, or somebody else made it: over it no row could go back",
+        fix=f"if it is the one: ALTER INDEX … RENAME TO {name}; if it is not, DROP INDEX CONCURRENTLY; then run the "
+        "same command again",
+    )
 
 
 def _until_valid(run: Run, work: _Work) -> None:

@@ -8,8 +8,11 @@ from ..rows.journal import has_journal
 from ..session.run import Run
 
 COUNTS = """
-SELECT count(*) FILTER (WHERE outcome IN ('resolved', 'restoring')),
-       count(*) FILTER (WHERE outcome = 'restored' AND restored_count + cardinality(kept_rows) <> row_count)
+SELECT coalesce(sum(row_count - restore_cursor + cardinality(skipped_rows))
+                FILTER (WHERE outcome IN ('resolved', 'restoring')), 0)::bigint,
+       count(*) FILTER (WHERE outcome IN ('restored', 'restoring')
+                          AND restored_count + cardinality(kept_rows || lost_rows) <>
+                              restore_cursor - cardinality(skipped_rows))
   FROM vaccine.journal
  WHERE plan = %s AND schema_name = %s AND table_name = %s AND key_columns = %s
    AND predicate IS NOT DISTINCT FROM %s
@@ -33,8 +36,8 @@ def verify_index(run: Run, name: str, key: Key) -> None:
         )
 
 
-def verify_restored(run: Run, key: Key, plan: str) -> None:
-    """See that the journal has no batch of the vaccination left to restore, and that its counts agree.
+def verify_restored(run: Run, key: Key, plan: str, stuck: int = 0) -> None:
+    """See that the journal has no row of the vaccination left to restore but `stuck` ones, and that its counts agree.
 
     Raises:
         VerifyError: it is not so.
@@ -43,9 +46,10 @@ def verify_restored(run: Run, key: Key, plan: str) -> None:
         return
     row = run.worker.execute(COUNTS, (plan, key.schema, key.table, list(key.columns), key.where)).fetchone()
     assert row is not None
-    if any(row):
+    if row != (stuck, 0):
         raise VerifyError(
             f"the journal of {key} does not agree with what was restored",
-            why=f"{row[0]} batches are still to restore, in {row[1]} the counts differ",
+            why=f"{row[0]} rows are still to restore, {stuck} of these could not go back; in {row[1]} batches the "
+            "counts differ",
             fix="run the same command again; `vaccine journal` shows the batches",
         )

@@ -12,14 +12,14 @@ All is written in the transaction that changes the rows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import psycopg
 from psycopg import errors, sql
 
 from ..errors import PreflightError
-from ..key import Key, Policy, literals, names
+from ..key import Key, Policy, literals, names, raw
 from ..table import TargetTable
 from .record import RECORD
 
@@ -48,6 +48,7 @@ CREATE TABLE vaccine.journal (
     restored_count integer NOT NULL DEFAULT 0,
     kept_rows integer[] NOT NULL DEFAULT '{{}}',
     skipped_rows integer[] NOT NULL DEFAULT '{{}}',
+    lost_rows integer[] NOT NULL DEFAULT '{{}}',
     stamped_columns text[] NOT NULL DEFAULT '{{}}',
     restored_at timestamptz
 );
@@ -59,7 +60,8 @@ COMMENT ON TABLE vaccine.journal IS
     'vaccine_row in the image table. Where shared_columns has names, the batch set these columns to one value in all '
     'its rows and changed no other: then only its row 1 has an image `after`, and left_at says, as a hint, where the '
     'rows lay then. kept_rows are the vaccine_row of rows that a restore left as they were found, '
-    'skipped_rows of those that it has yet to come back to.';
+    'skipped_rows of those that it has yet to come back to (held by others, or refused by the table), '
+    'lost_rows of those whose images are gone.';
 CREATE TABLE vaccine.image_tables (
     images text PRIMARY KEY,
     schema_name text NOT NULL,
@@ -73,7 +75,7 @@ COMMENT ON TABLE vaccine.image_tables IS 'Which table in this schema holds the i
 # Journals of builds before the first release lack them.
 LATER = """
 ALTER TABLE vaccine.journal ADD COLUMN IF NOT EXISTS shared_columns text[] NOT NULL DEFAULT '{}',
-    ADD COLUMN IF NOT EXISTS left_at tid[]
+    ADD COLUMN IF NOT EXISTS left_at tid[], ADD COLUMN IF NOT EXISTS lost_rows integer[] NOT NULL DEFAULT '{}'
 """
 
 COLUMNS = {"batch", "plan", "schema_name", "table_name", "key_columns", "predicate", "images", "outcome"}
@@ -104,11 +106,15 @@ SELECT coalesce(sum(row_count), 0)
 
 @dataclass(frozen=True)
 class Images:
-    """One image table: its name in the schema `vaccine`, its own columns, and the table whose rows it holds."""
+    """One image table: its name in the schema `vaccine`, its own columns, and the table whose rows it holds.
+
+    `widened` are columns of the table that have a wider type now than when the images were made.
+    """
 
     name: str
     meta: tuple[str, str, str]
     table: TargetTable
+    widened: frozenset[str] = frozenset()
 
     @property
     def relation(self) -> sql.Identifier:
@@ -124,6 +130,18 @@ class Images:
     def columns(self) -> sql.Composable:
         """All columns, its own first."""
         return names((*self.meta, *self.table.names))
+
+    def fitted(self, column: str, value: sql.Composable) -> sql.Composable:
+        """A value of an image, as the table's column holds it now."""
+        if column not in self.widened:
+            return value
+        now = self.table.column(column)
+        assert now is not None
+        return sql.SQL("CAST({} AS {})").format(value, raw(now.type_name))
+
+    def old(self, column: str, alias: str = "b") -> sql.Composable:
+        """The value of a column in an image that goes by `alias`, as the table's column holds it now."""
+        return self.fitted(column, sql.Identifier(alias, column))
 
 
 @dataclass(frozen=True)
@@ -141,13 +159,17 @@ class Batch:
 
 @dataclass(frozen=True)
 class NewImages:
-    """The rows of one batch as Vaccine left them. Rows that share what was set have no image `after` but the first."""
+    """The rows of one batch as Vaccine left them. Rows that share what was set have no image `after` but the first.
+
+    `known` gives the shared values where that one image is lost.
+    """
 
     images: sql.Identifier
     meta: Sequence[str]
     columns: Sequence[str]
     shared: Sequence[str]
     batch: sql.Composable
+    known: Mapping[str, sql.Composable] = field(default_factory=dict)
 
     @property
     def source(self) -> sql.Composable:
@@ -173,6 +195,8 @@ class NewImages:
         name = sql.Identifier(column)
         if column not in self.shared:
             return sql.SQL("b.{}").format(name)
+        if column in self.known:
+            return self.known[column]
         number, place, image = map(sql.Identifier, self.meta)
         return sql.SQL(
             "(SELECT o.{name} FROM {images} AS o WHERE o.{number} = {batch} AND o.{place} = 1 AND o.{image} = 'after')"
@@ -212,14 +236,14 @@ def complete_journal(connection: psycopg.Connection) -> None:
     found = connection.execute(
         "SELECT count(*), pg_catalog.to_regclass('vaccine.vaccination') IS NOT NULL FROM pg_catalog.pg_attribute"
         " WHERE attrelid = pg_catalog.to_regclass('vaccine.journal')"
-        " AND attname IN ('shared_columns', 'left_at') AND NOT attisdropped"
+        " AND attname IN ('shared_columns', 'left_at', 'lost_rows') AND NOT attisdropped"
     ).fetchone()
-    if found is None or found == (2, True):
+    if found is None or found == (3, True):
         return
     columns, recorded = found
     with connection.transaction():
         connection.execute("SET LOCAL lock_timeout = '5s'")
-        if columns < 2:
+        if columns < 3:
             connection.execute(LATER)
         if not recorded:
             connection.execute(RECORD)

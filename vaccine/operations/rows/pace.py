@@ -137,3 +137,12 @@ def hidden_replicas(connection: psycopg.Connection) -> int:
     row = connection.execute(HIDDEN).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def tell_of_hidden_replicas(run: Run) -> None:
+    """Say that the run does not rest for replicas of which this role is shown nothing."""
+    if run.options.max_lag_s and (hidden := hidden_replicas(run.worker)):
+        those = "1 replica streams, and this role is not shown how late it is"
+        if hidden > 1:
+            those = f"{hidden} replicas stream, and this role is not shown how late they are"
+        run.say(f"note: {those}, so the run does not rest for them: GRANT pg_monitor to it")

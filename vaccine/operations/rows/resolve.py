@@ -48,8 +48,12 @@ class Resolved:
     slowest_ms: float = 0.0
 
 
-def resolve(run: Run, key: Key, policy: Policy, table: TargetTable, work: Work | None = None) -> Resolved:
+def resolve(
+    run: Run, key: Key, policy: Policy, table: TargetTable, work: Work | None = None, *, index: str | None = None
+) -> Resolved:
     """Retire the excess rows present now: those of `work`, which preflight has found, then any that changed meanwhile.
+
+    The upgrade is recorded first, with the index that it is for, also where no row is to be resolved.
 
     Raises:
         DriftedError: together with the rows resolved before there are more than `max_rows`.
@@ -57,12 +61,13 @@ def resolve(run: Run, key: Key, policy: Policy, table: TargetTable, work: Work |
         VerifyError: a trigger or rule undoes the resolve.
     """
     done = Resolved()
+    ensure_journal(run.worker)
+    run.worker.execute(record_of(run, key, policy.plan).begin(index, policy.assign))
     for _ in range(ROUNDS):
         work = work or find(run.worker, table, key, policy)
         if work.rows == 0:
             break
         check_rows(run, work)
-        ensure_journal(run.worker)
         resolved = Resolver(run, work, ensure_images(run.worker, table), done).run_all()
         done.rows += resolved
         done.groups += work.groups

@@ -1,41 +1,29 @@
-"""One stretch of a batch restored in one statement, prepared once: for tables where nothing interferes with an UPDATE.
+"""The statements of a restore, all composed here: one batch, or chosen rows of it, put back in one statement.
 
 The statement locks the rows that are still as Vaccine left them, which record_image_eq tells byte for byte (manual,
-section 9.25.6), skips those that another session holds, puts the old values back and writes the journal. It sets the
-columns that the batch set; where that is not known, those in which its first rows differ, and a row that differs in
-more, like all that it leaves, is for `restore_rows`, which looks at each column. Without triggers, rules and generated
-columns the row is then the old image. Rows are looked for where the batch left them (`left_at`), as long as they are
-there: nothing but a rewrite of the table moves a row that nobody updates (manual, section 5.6).
+section 9.25.6), puts the old values back and returns which. What is not as it was left is not touched. `plain` is for
+tables where nothing interferes with an UPDATE: a row is then its old image, and the statement writes the journal too.
+`watched` compares each row with its old image as the UPDATE returned it; `reread` does so once triggers that fire late
+and deferred constraints have had their say. Rows are looked for where the batch left them (`left_at`), as long as they
+are there: nothing but a rewrite of the table moves a row that nobody updates (manual, section 5.6).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-import psycopg
 from psycopg import sql
 
-from ..key import names, prepared_name, raw
-from ..session.run import Run
 from ..table import TargetTable, equal
 from .journal import Images, NewImages
-from .shape import UpdateEffects, row_lock
 
 SAME, RESTORED = sql.Identifier("vaccine same"), sql.Identifier("vaccine restored")
-LOOKED_AT = 100  # rows that tell which columns to set
 
-STATEMENT = """WITH {same} AS MATERIALIZED (
-SELECT b.{place}, t.ctid AS {ctid}, {found}
-FROM {images} AS b {new}JOIN {source} AS t ON {joined}
-WHERE b.{number} = {batch} AND b.{place} > {after} AND b.{place} <= {last} AND b.{image} = 'before'
-AND {same_row}
-ORDER BY b.{place} {lock} OF t SKIP LOCKED
+PLAIN = """WITH {same} AS MATERIALIZED (
+{same_rows}
 ), {restored} AS (
-UPDATE {source} SET {sets}
-FROM {same} AS {row}
-WHERE {relation}.ctid = {row}.{ctid} AND {by_key}
-RETURNING {row}.{place}
+{update}
 ), "vaccine left" AS MATERIALIZED (
 SELECT count(*) AS rows, CASE WHEN count(*) = {last} - {after} THEN '{{}}'::integer[]
 ELSE ARRAY(SELECT n FROM pg_catalog.generate_series({after} + 1, {last}) AS g (n)
@@ -50,162 +38,267 @@ FROM "vaccine left" AS l WHERE j.batch = {batch}
 )
 SELECT l.rows, l.places FROM "vaccine left" AS l"""
 
+WATCHED = """WITH {same} AS MATERIALIZED (
+{same_rows}
+), {restored} AS (
+{update}
+)
+SELECT ARRAY(SELECT {place} FROM {same}),
+ARRAY(SELECT {place} FROM {same} EXCEPT SELECT {place} FROM {restored}), {verdict}
+FROM {restored} AS r"""
+
+# What a comparison found: the columns that differ, the rows that do, those that differ in what was assigned.
+VERDICT = """ARRAY(SELECT DISTINCT u.name FROM {rows} AS o, pg_catalog.unnest(o.{astray}) AS u (name) ORDER BY 1),
+coalesce(pg_catalog.array_agg(r.{place}) FILTER (WHERE r.{astray} <> '{{}}'), '{{}}'),
+coalesce(pg_catalog.array_agg(r.{place}) FILTER (WHERE r.{astray} && {assigned}::text[]), '{{}}')"""
+
+REREAD = """WITH {restored} AS (
+SELECT b.{place}, CASE WHEN t.ctid IS NULL THEN {assigned}::text[] ELSE {astray_columns} END AS {astray}
+FROM {images} AS b LEFT JOIN {source} AS t ON {joined}
+WHERE b.{number} = {batch} AND b.{image} = 'before' AND b.{place} = ANY ({places})
+)
+SELECT {places}, '{{}}'::integer[], {verdict}
+FROM {restored} AS r"""
+
+AGAIN = """WITH {restored} AS (
+UPDATE {source} AS t SET {sets}
+FROM {images} AS b
+WHERE {joined} AND b.{number} = {batch} AND b.{image} = 'before' AND b.{place} = ANY ({places})
+RETURNING b.{place}, {astray_columns} AS {astray}
+)
+SELECT ARRAY(SELECT {place} FROM {restored}), '{{}}'::integer[], {verdict}
+FROM {restored} AS r"""
+
 # Taken out of line once, not for each row.
 AT = "t.ctid = (SELECT j.left_at || '{{}}'::tid[] FROM vaccine.journal AS j WHERE j.batch = {batch})[b.{place}]"
 
 NEW = """
 JOIN {images} AS a ON a.{number} = b.{number} AND a.{place} = b.{place} AND a.{image} = 'after'
 """
+NO_LOCK = sql.SQL("")
+Column = Callable[[str], sql.Composable]  # a column's name to its value
 
 
-@dataclass
-class Prepared:
-    """The prepared statement of a restore, as long as the image table and what batches set stay the same."""
+@dataclass(frozen=True)
+class RestoreParts:
+    """Composes the statements of one batch; `columns` are those that they set.
 
-    run: Run
-    images: Images | None = None
-    shared: tuple[str, ...] = ()
-    shape: UpdateEffects | None = None
-    columns: Sequence[str] = ()
-    name: sql.Identifier | None = None
-    at: bool = False
-    moved: bool = False
-
-    def serves(self, images: Images, batch: int, shared: tuple[str, ...], shape: UpdateEffects) -> bool:
-        """Whether the batch can go this way; prepares the statement where it does not stand yet."""
-        if self.images is not images or (self.shared, self.shape) != (shared, shape):
-            self.forget()
-            if not shape.meddles and not any(column.generated == "s" for column in images.table.columns):
-                self._prepare(images, batch, shared)
-            self.images, self.shared, self.shape = images, shared, shape
-        return bool(self.columns)
-
-    def forget(self) -> None:
-        """Prepare the statement anew, next time: a try that got no lock may have prepared nothing."""
-        self.images, self.shared, self.shape, self.columns = None, (), None, ()
-
-    def look_by_key(self) -> None:
-        """Find rows by their primary key from now on: most of a stretch did not lie where they were left."""
-        if self.at:
-            self.moved = True
-            self.forget()
-
-    def _prepare(self, images: Images, batch: int, shared: tuple[str, ...]) -> None:
-        columns = shared or _differing(self.run.worker, images, batch)
-        if not columns or not set(columns) <= set(images.table.settable):
-            return
-        self.columns, self.name = columns, prepared_name("vaccine_restore")
-        lock = row_lock(self.run.worker, images.table, columns)
-        arguments = [raw(f"${number}") for number in (1, 2, 3)]
-        self.at = bool(shared) and not self.moved and _there_still(self.run.worker, images, batch)
-        statement = restore_statement(images, columns, *arguments, shared=bool(shared), at=self.at, lock=lock)
-        self.run.worker.execute(sql.SQL("PREPARE {} (bigint, integer, integer) AS ").format(self.name) + statement)
-
-    def execute(self, batch: int, after: int, last: int) -> list[int]:
-        """Restore the places `after` < n <= `last`; the places of those that it leaves."""
-        arguments = map(sql.Literal, (batch, after, last))
-        assert self.name is not None
-        statement = sql.SQL("EXECUTE {} ({}, {}, {})").format(self.name, *arguments)
-        row = self.run.worker.execute(statement).fetchone()
-        assert row is not None
-        return list(row[1])
-
-
-def restore_statement(
-    images: Images,
-    columns: Sequence[str],
-    batch: sql.Composable,
-    after: sql.Composable,
-    last: sql.Composable,
-    *,
-    shared: bool,
-    at: bool,
-    lock: sql.SQL,
-) -> sql.Composed:
-    """The statement; `columns` are those that it sets. It returns how many rows it restored, and the places left.
-
-    `shared`: the batch set these columns to one value and no other, so that only its first row has a new image.
-    `at`: rows are found where the batch left them, not by their primary key.
+    `shared`: the batch set these columns to one value and no other, so that only its first row has a new image; `known`
+    has those values where that image is lost. `at`: rows are found where the batch left them, not by their primary key.
+    `guarded`: rows whose images differ in other columns than these are passed by.
     """
-    table = images.table
-    row, others = table.alias("vaccine row"), [name for name in table.compared if name not in columns]
-    old, keys = _renamed(table, columns, "vaccine_c"), _renamed(table, table.primary_key, "vaccine_p")
-    found = [sql.SQL("b.{} AS {}").format(*pair) for pair in old] + [sql.SQL("t.{} AS {}").format(*p) for p in keys]
-    sets = [sql.SQL("{} = {}.{}").format(name, row, alias) for name, alias in old]
-    by_key = [sql.SQL("{}.{} = {}.{}").format(table.relation, name, row, alias) for name, alias in keys]
-    number, place, image = map(sql.Identifier, images.meta)
-    new: sql.Composable = sql.SQL("")
-    same_row = _as_left(images, columns, batch)
-    if not shared:
-        new = sql.SQL(NEW).format(images=images.relation, number=number, place=place, image=image)
-        same_row = image_equal("t", "a", table.compared)
-        same_row += sql.SQL(" AND ") + image_equal("b", "a", others) if others else sql.SQL("")
-    joined = equal("t", table.primary_key, "b", table.primary_key)
-    if at:
-        joined = sql.SQL("{} AND {}").format(sql.SQL(AT).format(batch=batch, place=place), joined)
-    return sql.SQL(STATEMENT).format(
-        number=number, place=place, image=image, images=images.relation, source=table.source, relation=table.relation,
-        batch=batch, after=after, last=last, same=SAME, restored=RESTORED, row=row, lock=lock,
-        ctid=sql.Identifier(table.free("vaccine_ctid")),
-        found=sql.SQL(", ").join(found),
-        new=new,
-        joined=joined,
-        same_row=same_row,
-        sets=sql.SQL(", ").join(sets),
-        by_key=sql.SQL(" AND ").join(by_key),
-    )  # fmt: skip
 
+    images: Images
+    columns: Sequence[str]
+    batch: sql.Composable
+    shared: Sequence[str] = ()
+    known: Mapping[str, sql.Composable] = field(default_factory=dict)
+    at: bool = False
+    guarded: bool = False
 
-def _there_still(connection: psycopg.Connection, images: Images, batch: int) -> bool:
-    """Whether most of the batch's first rows lie where it left them."""
-    number, place, image = map(sql.Identifier, images.meta)
-    row = connection.execute(
-        sql.SQL(
-            "SELECT count(t.ctid) * 2 > count(*) FROM {images} AS b LEFT JOIN {source} AS t ON {at} AND {same}"
-            " WHERE b.{number} = {batch} AND b.{image} = 'before' AND b.{place} <= {most}"
-        ).format(
-            images=images.relation, source=images.table.source, number=number, place=place, image=image,
-            at=sql.SQL(AT).format(batch=sql.Literal(batch), place=place),
-            same=equal("t", images.table.primary_key, "b", images.table.primary_key),
-            batch=sql.Literal(batch), most=sql.Literal(LOOKED_AT),
+    def plain(self, after: sql.Composable, last: sql.Composable, lock: sql.Composable) -> sql.Composed:
+        """The places `after` < n <= `last`. It returns how many rows it restored, and the places left."""
+        return sql.SQL(PLAIN).format(
+            same=SAME, restored=RESTORED, after=after, last=last, place=self._place, batch=self.batch,
+            same_rows=self.same_rows(self.between(after, last), self.columns, locking(lock, skip=True)),
+            update=self._update(self.columns, sql.SQL("{}.{}").format(self._row, self._place)),
+        )  # fmt: skip
+
+    def watched(
+        self, chosen: sql.Composable, assigned: Sequence[str], lock: sql.Composable, *, late: bool = False
+    ) -> sql.Composed:
+        """Chosen places, compared as they were put back; with `late` not yet: `reread` does.
+
+        It returns the places that were as left, those of them that no row came back of, and the verdict on the others.
+        """
+        table = self.images.table
+        relation = table.relation
+        carried = self.columns if late else table.compared
+        old = dict(_renamed(table, carried, "vaccine_c"))
+
+        def new(name: str) -> sql.Composable:
+            return sql.SQL("{}.{}").format(relation, sql.Identifier(name))
+
+        astray: sql.Composable = sql.SQL("'{}'::text[]")
+        if not late:
+            astray = self._astray(new, lambda name: sql.SQL("{}.{}").format(self._row, old[name]))
+        return sql.SQL(WATCHED).format(
+            same=SAME, restored=RESTORED, place=self._place,
+            same_rows=self.same_rows(chosen, carried, lock),
+            update=self._update(
+                carried, sql.SQL("{}.{}, {} AS {}").format(self._row, self._place, astray, self._astray_name)
+            ),
+            verdict=self._verdict(RESTORED, assigned),
+        )  # fmt: skip
+
+    def reread(self, places: sql.Composable, assigned: Sequence[str]) -> sql.Composed:
+        """The same verdict on rows as they are now; one that is gone differs in what was assigned."""
+        astray = self._astray(lambda name: sql.Identifier("t", name), self.images.old)
+        return sql.SQL(REREAD).format(
+            restored=RESTORED, astray_columns=astray, verdict=self._verdict(RESTORED, assigned),
+            assigned=sql.Literal(list(assigned)), **self._common(places),
+        )  # fmt: skip
+
+    def again(self, places: sql.Composable, columns: Sequence[str], assigned: Sequence[str]) -> sql.Composed:
+        """The old values of these columns once more, whatever the rows hold, and the verdict."""
+        astray = self._astray(lambda name: sql.Identifier("t", name), self.images.old)
+        return sql.SQL(AGAIN).format(
+            restored=RESTORED, sets=self._sets(columns), astray_columns=astray,
+            verdict=self._verdict(RESTORED, assigned), **self._common(places),
+        )  # fmt: skip
+
+    def alone(self, places: sql.Composable) -> sql.Composed:
+        """The UPDATE by itself: a rule may not apply to one in WITH (0A000)."""
+        common = self._common(places)
+        return sql.SQL(
+            "UPDATE {source} AS t SET {sets} FROM {images} AS b WHERE {joined} AND b.{number} = {batch}"
+            " AND b.{image} = 'before' AND b.{place} = ANY ({places})"
+        ).format(sets=self._sets(self.columns), **common)
+
+    def as_left(self, chosen: sql.Composable, lock: sql.Composable = NO_LOCK) -> sql.Composed:
+        """The chosen places whose rows are as they were left, in an array."""
+        return sql.SQL("SELECT ARRAY(SELECT s.{place} FROM ({rows}) AS s)").format(
+            place=self._place, rows=self.same_rows(chosen, (), lock)
         )
-    ).fetchone()  # fmt: skip
-    return bool(row and row[0])
+
+    def there(self, chosen: sql.Composable, lock: sql.Composable) -> sql.Composed:
+        """The chosen places whose rows are there, whatever they hold; locked."""
+        table, (number, place, image) = self.images.table, map(sql.Identifier, self.images.meta)
+        return sql.SQL(
+            "SELECT b.{place} FROM {images} AS b JOIN {source} AS t ON {joined}"
+            " WHERE b.{number} = {batch} AND b.{image} = 'before' AND {chosen} ORDER BY b.{place} {lock}"
+        ).format(
+            place=place, images=self.images.relation, source=table.source, number=number, batch=self.batch,
+            image=image, chosen=chosen, lock=lock, joined=equal("t", table.primary_key, "b", table.primary_key),
+        )  # fmt: skip
+
+    def same_rows(self, chosen: sql.Composable, old: Sequence[str], lock: sql.Composable) -> sql.Composed:
+        """The chosen rows that are as they were left: place, ctid, the old values of `old`, the primary key."""
+        table, (number, place, image) = self.images.table, map(sql.Identifier, self.images.meta)
+        found = [
+            sql.SQL("{} AS {}").format(self.images.old(name), alias)
+            for name, alias in _renamed(table, old, "vaccine_c")
+        ]
+        keys = _renamed(table, table.primary_key, "vaccine_p")
+        found += [sql.SQL("t.{} AS {}").format(sql.Identifier(name), alias) for name, alias in keys]
+        joined = equal("t", table.primary_key, "b", table.primary_key)
+        if self.at:
+            joined = sql.SQL("{} AND {}").format(sql.SQL(AT).format(batch=self.batch, place=place), joined)
+        new: sql.Composable = sql.SQL("")
+        if not self.shared:
+            new = sql.SQL(NEW).format(images=self.images.relation, number=number, place=place, image=image)
+        return sql.SQL(
+            "SELECT b.{place}, t.ctid AS {ctid}, {found}\nFROM {images} AS b {new}JOIN {source} AS t ON {joined}\n"
+            "WHERE b.{number} = {batch} AND {chosen} AND b.{image} = 'before'\nAND {same_row}\n"
+            "ORDER BY b.{place} {lock}"
+        ).format(
+            place=place, ctid=self._ctid, found=sql.SQL(", ").join(found), images=self.images.relation, new=new,
+            source=table.source, joined=joined, number=number, batch=self.batch, chosen=chosen, image=image,
+            same_row=self._same_row(), lock=lock,
+        )  # fmt: skip
+
+    def between(self, after: sql.Composable, last: sql.Composable) -> sql.Composed:
+        """The places `after` < n <= `last`."""
+        return sql.SQL("b.{place} > {after} AND b.{place} <= {last}").format(place=self._place, after=after, last=last)
+
+    def any_of(self, places: sql.Composable) -> sql.Composed:
+        """These places."""
+        return sql.SQL("b.{} = ANY ({})").format(self._place, places)
+
+    def _same_row(self) -> sql.Composed:
+        """Whether the table's row `t` is as it was left; where guarded, too, that images differ in `columns` alone."""
+        table = self.images.table
+        if self.shared:
+            new = NewImages(self.images.relation, self.images.meta, table.compared, self.shared, self.batch, self.known)
+            left = [self.images.fitted(name, new.value(name)) for name in table.compared]
+            return image_equal([sql.Identifier("t", name) for name in table.compared], left)
+        same = image_equal(
+            [sql.Identifier("t", name) for name in table.compared],
+            [self.images.old(name, "a") for name in table.compared],
+        )
+        others = [name for name in table.compared if name in table.settable and name not in self.columns]
+        if not (others and self.guarded):
+            return same
+        both = image_equal(*([sql.Identifier(alias, name) for name in others] for alias in ("b", "a")))
+        return sql.SQL("{} AND {}").format(same, both)
+
+    def _update(self, carried: Sequence[str], returning: sql.Composable) -> sql.Composed:
+        """The UPDATE of the rows of `same_rows`, which carry the old values of some columns."""
+        table, row = self.images.table, self._row
+        old = dict(_renamed(table, carried, "vaccine_c"))
+        sets = [sql.SQL("{} = {}.{}").format(sql.Identifier(name), row, old[name]) for name in self.columns]
+        by_key = [
+            sql.SQL("{}.{} = {}.{}").format(table.relation, sql.Identifier(name), row, alias)
+            for name, alias in _renamed(table, table.primary_key, "vaccine_p")
+        ]
+        return sql.SQL(
+            "UPDATE {source} SET {sets}\nFROM {same} AS {row}\nWHERE {relation}.ctid = {row}.{ctid} AND {by_key}\n"
+            "RETURNING {returning}"
+        ).format(
+            source=table.source, sets=sql.SQL(", ").join(sets), same=SAME, row=row, relation=table.relation,
+            ctid=self._ctid, by_key=sql.SQL(" AND ").join(by_key), returning=returning,
+        )  # fmt: skip
+
+    def _sets(self, columns: Sequence[str]) -> sql.Composed:
+        """Columns set to their old values, beside the old image `b`."""
+        pairs = [sql.SQL("{} = {}").format(sql.Identifier(name), self.images.old(name)) for name in columns]
+        return sql.SQL(", ").join(pairs)
+
+    def _astray(self, new: Column, old: Column) -> sql.Composed:
+        """The names of the columns in which a row is not its old image."""
+        compared = self.images.table.compared
+        each = [
+            sql.SQL("CASE WHEN NOT {} THEN {} END").format(image_equal([new(name)], [old(name)]), sql.Literal(name))
+            for name in compared
+        ]
+        return sql.SQL(
+            "CASE WHEN {whole} THEN '{{}}'::text[] ELSE pg_catalog.array_remove(ARRAY[{each}]::text[], NULL) END"
+        ).format(
+            whole=image_equal([new(name) for name in compared], [old(name) for name in compared]),
+            each=sql.SQL(", ").join(each),
+        )
+
+    def _verdict(self, rows: sql.Identifier, assigned: Sequence[str]) -> sql.Composed:
+        names_of = sql.Literal(list(assigned))
+        return sql.SQL(VERDICT).format(rows=rows, place=self._place, astray=self._astray_name, assigned=names_of)
+
+    def _common(self, places: sql.Composable) -> dict[str, sql.Composable]:
+        """What the statements that look rows up by place have in common."""
+        table, (number, place, image) = self.images.table, map(sql.Identifier, self.images.meta)
+        joined = equal("t", table.primary_key, "b", table.primary_key)
+        return {
+            "images": self.images.relation, "source": table.source, "number": number, "place": place, "image": image,
+            "batch": self.batch, "places": places, "joined": joined, "astray": self._astray_name,
+        }  # fmt: skip
+
+    @property
+    def _place(self) -> sql.Identifier:
+        return sql.Identifier(self.images.meta[1])
+
+    @property
+    def _row(self) -> sql.Identifier:
+        return self.images.table.alias("vaccine row")
+
+    @property
+    def _ctid(self) -> sql.Identifier:
+        return sql.Identifier(self.images.table.free("vaccine_ctid"))
+
+    @property
+    def _astray_name(self) -> sql.Identifier:
+        return sql.Identifier(self.images.table.free("vaccine_astray"))
 
 
-def _as_left(images: Images, shared: Sequence[str], batch: sql.Composable) -> sql.Composed:
-    """Whether the table's row `t` is the old image `b` with the shared new values."""
-    compared = images.table.compared
-    new = NewImages(images.relation, images.meta, compared, shared, batch)
-    left = sql.SQL(", ").join([new.value(name) for name in compared])
-    return sql.SQL("pg_catalog.record_image_eq(ROW({}), ROW({}))").format(names(compared, "t"), left)
+def image_equal(left: Sequence[sql.Composable], right: Sequence[sql.Composable]) -> sql.Composed:
+    """Whether values agree byte for byte."""
+    both = (sql.SQL(", ").join(side) for side in (left, right))
+    return sql.SQL("pg_catalog.record_image_eq(ROW({}), ROW({}))").format(*both)
 
 
-def _renamed(table: TargetTable, columns: Sequence[str], prefix: str) -> list[tuple[sql.Identifier, sql.Identifier]]:
+def _renamed(table: TargetTable, columns: Sequence[str], prefix: str) -> list[tuple[str, sql.Identifier]]:
     """Columns, each with a name of ours that no column of the table has."""
-    aliases = (table.free(f"{prefix}{number}") for number, _ in enumerate(columns))
-    return [(sql.Identifier(name), sql.Identifier(alias)) for name, alias in zip(columns, aliases, strict=True)]
+    return [(name, sql.Identifier(table.free(f"{prefix}{number}"))) for number, name in enumerate(columns)]
 
 
-def image_equal(left: str, right: str, columns: Sequence[str]) -> sql.Composed:
-    """Whether two rows agree in these columns byte for byte."""
-    return sql.SQL("pg_catalog.record_image_eq(ROW({}), ROW({}))").format(names(columns, left), names(columns, right))
-
-
-def _differing(connection: psycopg.Connection, images: Images, batch: int) -> list[str]:
-    """The columns in which the two images of the batch's first rows differ."""
-    columns = images.table.settable
-    differs = [sql.SQL("coalesce(bool_or(NOT {}), FALSE)").format(image_equal("b", "a", [name])) for name in columns]
-    number, place, image = map(sql.Identifier, images.meta)
-    row = connection.execute(
-        sql.SQL(
-            "SELECT ARRAY[{differs}]::boolean[] FROM {images} AS b JOIN {images} AS a ON a.{number} = b.{number}"
-            " AND a.{place} = b.{place} AND a.{image} = 'after'"
-            " WHERE b.{number} = {batch} AND b.{image} = 'before' AND b.{place} <= {most}"
-        ).format(
-            differs=sql.SQL(", ").join(differs), images=images.relation, number=number, place=place, image=image,
-            batch=sql.Literal(batch), most=sql.Literal(LOOKED_AT),
-        )
-    ).fetchone()  # fmt: skip
-    assert row is not None
-    return [name for name, flag in zip(columns, row[0], strict=True) if flag]
+def locking(lock: sql.Composable, *, skip: bool) -> sql.Composed:
+    """The lock that rows are taken with; `skip` passes those by that another session holds."""
+    return sql.SQL("{} OF t{}").format(lock, sql.SQL(" SKIP LOCKED" if skip else ""))

@@ -1,24 +1,27 @@
-"""Rows restored under a lock, looked at column by column: what was held or edited, and tables whose triggers meddle.
+"""Rows put back on tables where something may interfere, or that one statement left: each is compared afterwards.
 
-A row is restored only when it is still as Vaccine left it, which record_image_eq tells byte for byte (manual, section
-9.25.6). Triggers of the table fire as for any update; what they stamp over the old image is put right with
-session_replication_role = replica where the role may, else named.
+Triggers of the table fire as for any update; what they stamp over the old image is put right with
+session_replication_role = replica where the role may, else named. A row of which an assigned column did not come back
+is not restored: its transaction is rolled back, and `NotRestoredError` says which rows those were.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
+import psycopg
 from psycopg import sql
 
-from ..errors import RestoreError
-from ..key import Key
+from ..key import prepared_name, raw
 from ..session.run import Run
-from ..table import equal
-from .journal import Images, NewImages
+from ..session.transaction import first_row, message, only_row
+from .journal import Images
 from .recheck import numbers
-from .restore_batch import image_equal
+from .restore_batch import RestoreParts, image_equal, locking
+from .shape import UpdateEffects, row_lock
 
 # Silent triggers mean silent foreign keys too, and triggers that fire only on replicas: leave those tables alone.
 NOT_SILENCEABLE = """
@@ -31,6 +34,61 @@ SELECT EXISTS (SELECT FROM pg_catalog.pg_constraint c CROSS JOIN LATERAL unnest(
     OR EXISTS (SELECT FROM pg_catalog.pg_trigger t
                 WHERE t.tgrelid = %(table)s AND NOT t.tgisinternal AND t.tgenabled IN ('A', 'R'))
 """
+
+# Counted by the server in this transaction: what triggers wrote to other tables (manual, section 27.2.2).
+ELSEWHERE = """
+SELECT c.oid::pg_catalog.regclass::text, s.inserted, s.updated, s.deleted
+  FROM pg_catalog.pg_class AS c
+ CROSS JOIN LATERAL (SELECT pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid),
+                            pg_catalog.pg_stat_get_xact_tuples_updated(c.oid),
+                            pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid)) AS s (inserted, updated, deleted)
+ WHERE c.relkind = 'r' AND c.relnamespace <> 'vaccine'::pg_catalog.regnamespace
+   AND c.oid <> ALL (SELECT {table}::oid UNION ALL SELECT p.relid FROM pg_catalog.pg_partition_tree({table}::oid) AS p)
+   AND s.inserted + s.updated + s.deleted > 0
+"""
+
+DID = ("inserted", "updated", "deleted")
+CONSTRAINTS = sql.SQL("SET CONSTRAINTS ALL IMMEDIATE")
+
+NOTE = """
+UPDATE vaccine.journal j
+   SET restored_count = j.restored_count + {restored}, kept_rows = j.kept_rows || {kept},
+       restore_cursor = greatest(j.restore_cursor, {cursor}), skipped_rows = still.places,
+       stamped_columns = ARRAY(SELECT unnest(j.stamped_columns) UNION SELECT unnest({stamped}::text[])),
+       outcome = CASE WHEN greatest(j.restore_cursor, {cursor}) < j.row_count OR cardinality(still.places) > 0
+                      THEN 'restoring' WHEN cardinality(j.lost_rows) > 0 THEN 'pruned' ELSE 'restored' END,
+       restored_at = clock_timestamp()
+  FROM (SELECT ARRAY(SELECT unnest(o.skipped_rows) EXCEPT SELECT unnest({places})
+                     UNION SELECT unnest({skipped}) ORDER BY 1) AS places
+          FROM vaccine.journal o WHERE o.batch = {batch}) AS still
+ WHERE j.batch = {batch}
+"""
+
+
+class NotRestoredError(Exception):
+    """Rows that were set and did not come back: a trigger or a rule interferes. Their transaction is rolled back."""
+
+    def __init__(self, places: Sequence[int], why: str) -> None:
+        super().__init__(why)
+        self.places = tuple(places)
+        self.why = why
+
+
+@dataclass(frozen=True)
+class RowVerdict:
+    """What became of rows that were set: those that were as left, those that did not come back, those astray."""
+
+    same: list[int]
+    swallowed: list[int]
+    columns: list[str]
+    astray: list[int]
+    not_back: list[int]
+
+    @classmethod
+    def of(cls, row: Sequence[Any] | None) -> RowVerdict:
+        """From the row that the statements of `RestoreParts` return."""
+        assert row is not None
+        return cls(*(list(each) for each in row[-5:]))
 
 
 @dataclass(frozen=True)
@@ -46,189 +104,207 @@ class Piece:
     stamped: set[str]
 
 
+@dataclass
+class Memory:
+    """What holds for many pieces: which columns may be set silently, and the statements that are prepared.
+
+    As long as the table has the same triggers, and batches the same columns and images.
+    """
+
+    silenced: dict[tuple[str, ...], bool] = field(default_factory=dict)
+    prepared: dict[tuple[str, ...], sql.Identifier] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class RestoreRows:
-    """Restores chosen places of one batch of the journal."""
+    """Restores places of one batch of the journal, each looked at; `assigned` are the columns that must come back."""
 
     run: Run
     images: Images
-    key: Key
     batch: int
     shared: tuple[str, ...]
+    known: Mapping[str, sql.Composable]
+    assigned: tuple[str, ...]
+    effects: UpdateEffects
+    late: bool
+    memory: Memory = field(default_factory=Memory)
 
-    def restore(self, places: list[int], *, skip: bool, cursor: int = 0) -> Piece:
-        """Restore these places; runs in a transaction that its caller has opened.
+    def stretch(self, places: Sequence[int], columns: Sequence[str], statement: sql.Composable) -> Piece:
+        """Restore these places by a prepared statement that does `watched` for them and sets these columns.
+
+        Raises:
+            NotRestoredError: rows did not come back.
+        """
+        verdict = RowVerdict.of(first_row(self.run.worker, statement, CONSTRAINTS))
+        verdict = self._all_back(self._parts(columns), verdict)
+        return Piece(verdict.same, [], sorted(set(places) - set(verdict.same)), set(verdict.columns))
+
+    def restore(self, places: list[int], *, skip: bool, narrow: bool = False) -> Piece:
+        """Restore these places, in a transaction that its caller has opened and in which `note` follows.
 
         Args:
             places: the rows, by their number in the batch.
             skip: leave rows that another session holds, instead of waiting for them.
-            cursor: up to which place the batch has been gone through then.
+            narrow: set nothing but what was assigned, so that triggers see no other column change.
 
         Raises:
-            RestoreError: a trigger or rule loses rows.
+            NotRestoredError: rows did not come back.
         """
-        locked = self._locked(places, skip=skip)
-        there = locked if len(locked) == len(places) else self._places(places, sql.SQL(""))
-        same, changed = self.same(locked)
-        stamped = self._change(same, changed) if same else set()
-        skipped = sorted(set(there) - set(locked))
-        kept = sorted(set(places) - set(same) - set(skipped))
-        piece = Piece(same, kept, skipped, stamped)
-        self._note(places, piece, cursor)
-        return piece
+        columns: Sequence[str] = self.assigned if narrow else self.shared or self.differing(places)
+        parts = self._parts([name for name in columns if name in self.images.table.settable])
+        lock = row_lock(self.run.worker, self.images.table, columns)
+        if not skip:  # once the lock is there, a look in a new snapshot says all
+            self.run.worker.execute(parts.there(parts.any_of(numbers(places)), locking(lock, skip=False)))
+        verdict = self._all_back(parts, self._put_back(parts, places, locking(lock, skip=skip)))
+        left = sorted(set(places) - set(verdict.same))
+        skipped = self.as_left(left) if skip and left else []
+        kept = sorted(set(left) - set(skipped))
+        return Piece(verdict.same, kept, skipped, set(verdict.columns))
 
-    def same(self, places: list[int]) -> tuple[list[int], list[str]]:
-        """Of these rows, those still as they were left; and the settable columns in which their two images differ."""
-        settable = self.images.table.settable
-        differs = [
-            sql.SQL("bool_or(NOT pg_catalog.record_image_eq(ROW(b.{c}), ROW(a.{c})))").format(c=sql.Identifier(name))
-            for name in settable
-        ]
-        row = self.run.worker.execute(
-            sql.SQL(
-                "SELECT coalesce(array_agg(a.{place}), '{{}}'), ARRAY[{differs}]::boolean[] FROM {join}"
-                " JOIN {images} AS b ON b.{batch} = a.{batch} AND b.{place} = a.{place} AND b.{image} = 'before'"
-                " AND a.{place} = ANY ({places}) AND {unedited}"
-            ).format(
-                place=self._place,
-                differs=sql.SQL(", ").join(differs),
-                join=self._join("a", "after"),
-                images=self.images.relation,
-                batch=self.images.batch,
-                image=sql.Identifier(self.images.meta[2]),
-                places=numbers(places),
-                unedited=image_equal("t", "a", self.images.table.compared),
-            )
-        ).fetchone()
-        assert row is not None
-        return list(row[0]), [name for name, flag in zip(settable, row[1], strict=True) if flag]
-
-    def statement(self, places: list[int], columns: Sequence[str]) -> sql.Composed:
-        """The statement that puts the old values back."""
-        table = self.images.table
-        return sql.SQL(
-            "UPDATE {source} AS t SET {set} FROM {images} AS b WHERE {same} AND b.{batch} = {number}"
-            " AND b.{image} = 'before' AND b.{place} = ANY ({places})"
-        ).format(
-            source=table.source,
-            set=sql.SQL(", ").join(sql.SQL("{c} = b.{c}").format(c=sql.Identifier(name)) for name in columns),
-            images=self.images.relation,
-            same=equal("t", table.primary_key, "b", table.primary_key),
-            batch=self.images.batch,
-            number=sql.Literal(self.batch),
-            image=sql.Identifier(self.images.meta[2]),
-            place=self._place,
-            places=numbers(places),
-        )
-
-    def _locked(self, places: list[int], *, skip: bool) -> list[int]:
-        how = sql.SQL(" ORDER BY a.{place} FOR NO KEY UPDATE OF t{skip}").format(
-            place=self._place, skip=sql.SQL(" SKIP LOCKED" if skip else "")
-        )
-        return self._places(places, how)
-
-    def _places(self, places: list[int], how: sql.Composable) -> list[int]:
-        """The places, of these, of rows that are there."""
-        row = self.run.worker.execute(
-            sql.SQL(
-                "SELECT coalesce(array_agg(x.n), '{{}}') FROM (SELECT a.{place} FROM {join}"
-                " AND a.{place} = ANY ({places}){how}) AS x (n)"
-            ).format(place=self._place, join=self._join("a", "after"), places=numbers(places), how=how)
-        ).fetchone()
+    def as_left(self, places: list[int]) -> list[int]:
+        """Of these places, those whose rows are as they were left."""
+        parts = self._parts(self.shared or self.images.table.settable)
+        row = self.run.worker.execute(parts.as_left(parts.any_of(numbers(places)))).fetchone()
         assert row is not None
         return list(row[0])
 
-    def _change(self, same: list[int], changed: list[str]) -> set[str]:
-        """Put the old values back. Returns the columns that a trigger stamped over them, past our means to prevent."""
-        if not changed:  # a column that differs may be one that no UPDATE may set
-            return self._stamped(same)
-        worker = self.run.worker
-        worker.execute(self.statement(same, changed))
-        worker.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        stamped = self._stamped(same)
-        again = sorted(stamped & set(self.images.table.settable))
-        if again and self._may_silence(again):
-            worker.execute("SET LOCAL session_replication_role = replica")
-            worker.execute(self.statement(same, again))
-            worker.execute("SET LOCAL session_replication_role = origin")
-            stamped = self._stamped(same)
-        return stamped
+    def differing(self, places: list[int]) -> list[str]:
+        """The columns in which the two images of any of these rows differ."""
+        return differing(self.run.worker, self.images, self.batch, sql.SQL("= ANY ({})").format(numbers(places)))
 
-    def _stamped(self, places: list[int]) -> set[str]:
-        """The columns in which restored rows differ from their old images."""
-        compared = self.images.table.compared
-        differs = [
-            sql.SQL("bool_or(NOT pg_catalog.record_image_eq(ROW(b.{c}), ROW(t.{c})))").format(c=sql.Identifier(name))
-            for name in compared
-        ]
-        row = self.run.worker.execute(
-            sql.SQL("SELECT count(*), ARRAY[{differs}]::boolean[] FROM {join} AND b.{place} = ANY ({places})").format(
-                differs=sql.SQL(", ").join(differs),
-                join=self._join("b", "before"),
-                place=self._place,
-                places=numbers(places),
-            )
-        ).fetchone()
-        assert row is not None
-        if row[0] != len(places):
-            raise RestoreError(
-                f"restoring {self.key} lost rows; this batch was rolled back",
-                why=f"{len(places)} rows were restored, {row[0]} are there afterwards: a trigger or a rule interferes",
-                fix="look at the table's triggers (\\d in psql)",
-            )
-        return {name for name, flag in zip(compared, row[1], strict=True) if flag}
+    def note(self, places: Sequence[int], piece: Piece, cursor: int) -> sql.Composed:
+        """What writes the journal; `cursor` is up to where the batch has been gone through then.
 
-    def _may_silence(self, columns: list[str]) -> bool:
-        worker = self.run.worker
-        question = (
-            "SELECT pg_catalog.has_parameter_privilege('session_replication_role', 'SET')"
-            if worker.info.server_version >= 150000
-            else "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user"
-        )
-        allowed = worker.execute(question).fetchone()
-        where = {"table": self.images.table.oid, "columns": columns}
-        unsafe = worker.execute(NOT_SILENCEABLE, where).fetchone()
-        return bool(allowed and allowed[0] and unsafe and not unsafe[0])
-
-    def _note(self, places: list[int], piece: Piece, cursor: int) -> None:
-        self.run.worker.execute(
-            """
-            UPDATE vaccine.journal j
-               SET restored_count = j.restored_count + %(restored)s, kept_rows = j.kept_rows || %(kept)s::int[],
-                   restore_cursor = greatest(j.restore_cursor, %(cursor)s), skipped_rows = still.places,
-                   stamped_columns = ARRAY(SELECT unnest(j.stamped_columns) UNION SELECT unnest(%(stamped)s::text[])),
-                   outcome = CASE WHEN greatest(j.restore_cursor, %(cursor)s) >= j.row_count
-                                   AND cardinality(still.places) = 0 THEN 'restored' ELSE 'restoring' END,
-                   restored_at = clock_timestamp()
-              FROM (SELECT ARRAY(SELECT unnest(o.skipped_rows) EXCEPT SELECT unnest(%(places)s::int[]))
-                           || %(skipped)s::int[] AS places
-                      FROM vaccine.journal o WHERE o.batch = %(batch)s) AS still
-             WHERE j.batch = %(batch)s
-            """,
-            {
-                "restored": len(piece.restored), "kept": piece.kept, "cursor": cursor, "places": places,
-                "stamped": sorted(piece.stamped), "skipped": piece.skipped, "batch": self.batch,
-            },
+        `places` are those that may have been skipped before.
+        """
+        return sql.SQL(NOTE).format(
+            restored=sql.Literal(len(piece.restored)), kept=numbers(piece.kept), cursor=sql.Literal(cursor),
+            stamped=sql.Literal(sorted(piece.stamped)), places=numbers(list(places)), skipped=numbers(piece.skipped),
+            batch=sql.Literal(self.batch),
         )  # fmt: skip
 
-    def _join(self, alias: str, image: str) -> sql.Composable:
-        """The batch's images of one kind as `alias`, joined to the table as `t`."""
-        table, images, batch = self.images.table, self.images.relation, sql.Literal(self.batch)
-        new = NewImages(images, self.images.meta, table.names, self.shared, batch)
-        return sql.SQL(
-            "{images} AS {alias} JOIN {source} AS t ON {same} AND {alias}.{number} = {batch}"
-            " AND {alias}.{image} = {kind}"
-        ).format(
-            images=new.source if image == "after" else images,
-            alias=sql.Identifier(alias),
-            source=table.source,
-            same=equal("t", table.primary_key, alias, table.primary_key),
-            number=self.images.batch,
-            batch=batch,
-            image=sql.Identifier(self.images.meta[2]),
-            kind=sql.Literal(image),
+    def _put_back(self, parts: RestoreParts, places: list[int], lock: sql.Composable) -> RowVerdict:
+        """The rows that are as left, set."""
+        worker, chosen = self.run.worker, parts.any_of(numbers(places))
+        if parts.columns and not self.effects.rules:
+            return RowVerdict.of(
+                first_row(worker, parts.watched(chosen, self.assigned, lock, late=self.late), CONSTRAINTS)
+            )
+        row = worker.execute(parts.as_left(chosen, lock)).fetchone()
+        assert row is not None
+        verdict = RowVerdict(list(row[0]), [], [], [], [])
+        if parts.columns and verdict.same:
+            worker.execute(parts.alone(numbers(verdict.same)))
+            worker.execute(CONSTRAINTS)
+        return verdict
+
+    def _all_back(self, parts: RestoreParts, verdict: RowVerdict) -> RowVerdict:
+        """The verdict once all that has a say has had it.
+
+        Raises:
+            NotRestoredError: an assigned column did not come back.
+        """
+        if self.late or not parts.columns:
+            verdict = self._reread(verdict)
+        verdict = self._overruled(parts, verdict)
+        if not_back := sorted({*verdict.swallowed, *verdict.not_back}):
+            which = set(verdict.columns) & set(self.assigned)
+            what = f"{', '.join(sorted(which))} did not come back" if which else "the UPDATE left no row"
+            raise NotRestoredError(not_back, f"{what}: a trigger or a rule of the table interferes")
+        return verdict
+
+    def _reread(self, verdict: RowVerdict) -> RowVerdict:
+        """The verdict on the rows as they are now."""
+        came = sorted(set(verdict.same) - set(verdict.swallowed))
+        if not came:
+            return verdict
+        statement = self._prepared("reread", (), came)
+        now = RowVerdict.of(self.run.worker.execute(statement).fetchone())
+        return RowVerdict(verdict.same, verdict.swallowed, now.columns, now.astray, now.not_back)
+
+    def _overruled(self, parts: RestoreParts, verdict: RowVerdict) -> RowVerdict:
+        """What triggers stamped over old values, or swallowed, is set once more with triggers silent, where we may."""
+        settable = set(self.images.table.settable)
+        again = sorted({*verdict.columns, *(parts.columns if verdict.swallowed else ())} & settable)
+        if not again or not self._may_silence(again):
+            return verdict
+        silent, loud = (sql.SQL(f"SET LOCAL session_replication_role = {role}") for role in ("replica", "origin"))
+        statement = self._prepared("again", again, [*verdict.astray, *verdict.swallowed])
+        now = RowVerdict.of(only_row(self.run.worker, silent, statement, loud))
+        fixed = set(now.same) - set(now.not_back)
+        swallowed, not_back = (
+            [place for place in places if place not in fixed] for places in (verdict.swallowed, verdict.not_back)
+        )
+        return RowVerdict(verdict.same, swallowed, now.columns, now.astray, not_back)
+
+    def _may_silence(self, columns: list[str]) -> bool:
+        worker, asked = self.run.worker, tuple(columns)
+        if asked not in self.memory.silenced:
+            allowed = (
+                "pg_catalog.has_parameter_privilege('session_replication_role', 'SET')"
+                if worker.info.server_version >= 150000
+                else "(SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)"
+            )
+            question = f"SELECT {allowed} AND NOT ({NOT_SILENCEABLE})"
+            row = worker.execute(question, {"table": self.images.table.oid, "columns": columns}).fetchone()
+            self.memory.silenced[asked] = bool(row and row[0])
+        return self.memory.silenced[asked]
+
+    def _prepared(self, what: str, columns: Sequence[str], places: list[int]) -> sql.Composed:
+        """A statement for chosen places, prepared when it is needed first."""
+        key = (what, *columns)
+        if key not in self.memory.prepared:
+            parts = RestoreParts(self.images, (), raw("$1"), self.shared, self.known)
+            whole = parts.reread(raw("$2"), self.assigned) if what == "reread" else None
+            name = prepared_name(f"vaccine_{what}")
+            prepare = sql.SQL("PREPARE {} (bigint, integer[]) AS {}").format(
+                name, whole or parts.again(raw("$2"), columns, self.assigned)
+            )
+            self.run.worker.execute(prepare)
+            self.memory.prepared[key] = name
+        return sql.SQL("EXECUTE {} ({}, {})").format(
+            self.memory.prepared[key], sql.Literal(self.batch), numbers(places)
         )
 
-    @property
-    def _place(self) -> sql.Identifier:
-        return sql.Identifier(self.images.meta[1])
+    def _parts(self, columns: Sequence[str]) -> RestoreParts:
+        return RestoreParts(self.images, columns, sql.Literal(self.batch), self.shared, self.known)
+
+
+def noted(
+    connection: psycopg.Connection, notes: Sequence[sql.Composable], table: int | None
+) -> Counter[tuple[str, str]]:
+    """Write the journal. The rows of other tables that this transaction changed, by table and what was done to them.
+
+    Nothing is asked without a table, the one whose triggers may do so.
+    """
+    found: Counter[tuple[str, str]] = Counter()
+    if table is None:
+        if notes:
+            connection.execute(message(connection, *notes))
+        return found
+    cursor = connection.execute(message(connection, *notes, sql.SQL(ELSEWHERE).format(table=sql.Literal(table))))
+    while cursor.nextset():
+        pass
+    for name, *counts in cursor.fetchall():
+        found.update({(name, did): n for did, n in zip(DID, counts, strict=True) if n})
+    return found
+
+
+def differing(connection: psycopg.Connection, images: Images, batch: int, places: sql.Composable) -> list[str]:
+    """The settable columns in which the two images of these rows of a batch differ; `places` ends the condition."""
+    columns = images.table.settable
+    pairs = ([sql.Identifier(alias, name) for alias in ("b", "a")] for name in columns)
+    differs = [sql.SQL("coalesce(bool_or(NOT {}), FALSE)").format(image_equal([old], [new])) for old, new in pairs]
+    number, place, image = map(sql.Identifier, images.meta)
+    row = connection.execute(
+        sql.SQL(
+            "SELECT ARRAY[{differs}]::boolean[] FROM {images} AS b JOIN {images} AS a ON a.{number} = b.{number}"
+            " AND a.{place} = b.{place} AND a.{image} = 'after'"
+            " WHERE b.{number} = {batch} AND b.{image} = 'before' AND b.{place} {places}"
+        ).format(
+            differs=sql.SQL(", ").join(differs), images=images.relation, number=number, place=place, image=image,
+            batch=sql.Literal(batch), places=places,
+        )
+    ).fetchone()  # fmt: skip
+    assert row is not None
+    return [name for name, flag in zip(columns, row[0], strict=True) if flag]

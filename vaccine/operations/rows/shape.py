@@ -28,7 +28,7 @@ OURS = "(NOT g.tgisinternal OR g.tgparentid <> 0 AND g.tgconstraint = 0)"
 # A foreign key that leads back shows as a trigger of the referenced table: no index finds it in pg_constraint.
 SHAPE = f"""
 SELECT coalesce({DIGEST}, ''), t.fires OR c.relkind = 'p', t.late OR c.relkind = 'p', t.cascades,
-       EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_type = '2')
+       EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_type = '2'), t.triggers
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  CROSS JOIN LATERAL (
@@ -36,9 +36,10 @@ SELECT coalesce({DIGEST}, ''), t.fires OR c.relkind = 'p', t.late OR c.relkind =
               coalesce(bool_or({OURS} AND g.tgtype & 16 <> 0 AND g.tgtype & 2 = 0), FALSE),
               coalesce(bool_or(g.tgfoid IN ('pg_catalog."RI_FKey_cascade_upd"'::pg_catalog.regproc,
                                             'pg_catalog."RI_FKey_setnull_upd"'::pg_catalog.regproc,
-                                            'pg_catalog."RI_FKey_setdefault_upd"'::pg_catalog.regproc)), FALSE)
+                                            'pg_catalog."RI_FKey_setdefault_upd"'::pg_catalog.regproc)), FALSE),
+              pg_catalog.count(*)
          FROM pg_catalog.pg_trigger g
-        WHERE g.tgrelid = c.oid AND g.tgenabled <> 'D') AS t (fires, late, cascades)
+        WHERE g.tgrelid = c.oid AND g.tgenabled <> 'D') AS t (fires, late, cascades, triggers)
  WHERE c.oid = %s AND n.nspname = %s AND c.relname = %s
 """  # noqa: S608  of texts of our own
 
@@ -60,12 +61,14 @@ class UpdateEffects:
     """What an UPDATE of the table sets off.
 
     Triggers: `fires` at all, `late` once RETURNING has seen the row; foreign keys that carry it on; rewrite rules.
+    `triggers` counts all, those of foreign keys too: another number says that something came or went.
     """
 
     fires: bool
     late: bool
     cascades: bool
     rules: bool
+    triggers: int = 0
 
     @property
     def meddles(self) -> bool:

@@ -16,8 +16,8 @@ from psycopg import sql
 from ...text import one_line
 from ..checks.model import Check, Question, Stage
 from ..checks.ownership import ownership_of
-from ..checks.preflight import NOTHING, OF_JOURNAL, OF_RESTORE
 from ..checks.prepared import OF_DROP
+from ..checks.way_back import NOTHING, OF_JOURNAL, OF_RESTORE
 from ..index.states import index_statement
 from ..key import Key, Policy
 from ..options import Options

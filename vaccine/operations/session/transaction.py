@@ -51,6 +51,22 @@ def settle(connection: psycopg.Connection, seconds: float) -> None:
         raw.finish()
 
 
+def first_row(connection: psycopg.Connection, *statements: sql.Composable) -> tuple[Any, ...] | None:
+    """Send statements in one message: the first one's first row, once all have been run. Any that fails is raised."""
+    return connection.execute(message(connection, *statements)).fetchone()
+
+
+def only_row(connection: psycopg.Connection, *statements: sql.Composable) -> tuple[Any, ...] | None:
+    """Send statements in one message, of which one returns rows: its first row."""
+    cursor = connection.execute(message(connection, *statements))
+    row = None
+    while True:
+        if cursor.description:
+            row = cursor.fetchone()
+        if not cursor.nextset():
+            return row
+
+
 def leave_failed(connection: psycopg.Connection) -> None:
     """Roll back the transaction that a failed statement left open, if any."""
     if connection.info.transaction_status in {TransactionStatus.INERROR, TransactionStatus.INTRANS}:

@@ -1,6 +1,6 @@
 WITH "vaccine same" AS MATERIALIZED (
-SELECT b."vaccine_row", t.ctid AS "vaccine_ctid", b."stat'us" AS "vaccine_c0", b."left
-at" AS "vaccine_c1", b."gone" AS "vaccine_c2", t."%s" AS "vaccine_p0_", t."pa""rt" AS "vaccine_p1"
+SELECT b."vaccine_row", t.ctid AS "vaccine_ctid", "b"."stat'us" AS "vaccine_c0", "b"."left
+at" AS "vaccine_c1", "b"."gone" AS "vaccine_c2", t."%s" AS "vaccine_p0_", t."pa""rt" AS "vaccine_p1"
 FROM "vaccine"."images_1" AS b 
 JOIN "vaccine"."images_1" AS a ON a."vaccine_batch_" = b."vaccine_batch_" AND a."vaccine_row" = b."vaccine_row" AND a."vaccine_image" = 'after'
 JOIN ONLY "sch""éma %s"."vaccine row" AS t ON "t"."%s" = "b"."%s" AND "t"."pa""rt" = "b"."pa""rt"

@@ -1,6 +1,6 @@
 WITH "vaccine same" AS MATERIALIZED (
-SELECT b."vaccine_row", t.ctid AS "vaccine_ctid", b."stat'us" AS "vaccine_c0", b."left
-at" AS "vaccine_c1", b."gone" AS "vaccine_c2", t."%s" AS "vaccine_p0_", t."pa""rt" AS "vaccine_p1"
+SELECT b."vaccine_row", t.ctid AS "vaccine_ctid", "b"."stat'us" AS "vaccine_c0", "b"."left
+at" AS "vaccine_c1", "b"."gone" AS "vaccine_c2", t."%s" AS "vaccine_p0_", t."pa""rt" AS "vaccine_p1"
 FROM "vaccine"."images_1" AS b JOIN ONLY "sch""éma %s"."vaccine row" AS t ON t.ctid = (SELECT j.left_at || '{}'::tid[] FROM vaccine.journal AS j WHERE j.batch = $1)[b."vaccine_row"] AND "t"."%s" = "b"."%s" AND "t"."pa""rt" = "b"."pa""rt"
 WHERE b."vaccine_batch_" = $1 AND b."vaccine_row" > $2 AND b."vaccine_row" <= $3 AND b."vaccine_image" = 'before'
 AND pg_catalog.record_image_eq(ROW("t"."%s", "t"."pa""rt", "t"."sel""ect", "t"."order", "t"."stat'us", "t"."left

@@ -1,5 +1,5 @@
 WITH "vaccine same" AS MATERIALIZED (
-SELECT b."vaccine_row", t.ctid AS "vaccine_ctid", b."status" AS "vaccine_c0", t."id" AS "vaccine_p0"
+SELECT b."vaccine_row", t.ctid AS "vaccine_ctid", "b"."status" AS "vaccine_c0", t."id" AS "vaccine_p0"
 FROM "vaccine"."images_1" AS b 
 JOIN "vaccine"."images_1" AS a ON a."vaccine_batch" = b."vaccine_batch" AND a."vaccine_row" = b."vaccine_row" AND a."vaccine_image" = 'after'
 JOIN ONLY "public"."issues" AS t ON "t"."id" = "b"."id"

@@ -1,5 +1,5 @@
 WITH "vaccine same" AS MATERIALIZED (
-SELECT b."vaccine_row", t.ctid AS "vaccine_ctid", b."status" AS "vaccine_c0", t."id" AS "vaccine_p0"
+SELECT b."vaccine_row", t.ctid AS "vaccine_ctid", "b"."status" AS "vaccine_c0", t."id" AS "vaccine_p0"
 FROM "vaccine"."images_1" AS b JOIN ONLY "public"."issues" AS t ON "t"."id" = "b"."id"
 WHERE b."vaccine_batch" = $1 AND b."vaccine_row" > $2 AND b."vaccine_row" <= $3 AND b."vaccine_image" = 'before'
 AND pg_catalog.record_image_eq(ROW("t"."id", "t"."hash", "t"."status", "t"."seen_at"), ROW(b."id", b."hash", (SELECT o."status" FROM "vaccine"."images_1" AS o WHERE o."vaccine_batch" = $1 AND o."vaccine_row" = 1 AND o."vaccine_image" = 'after'), b."seen_at"))
