@@ -7,10 +7,11 @@ from itertools import groupby
 
 from vaccine.plan.groups import BY_HAND
 from vaccine.plan.model import DuplicateGroup, Member, Vaccination
-from vaccine.report.layout import clipped, columns, wrapped
+from vaccine.report.layout import CELL, clipped, columns, wrapped
 from vaccine.text import one_line
 
 ROWS_SHOWN = 6
+KEY = 60  # characters of a key's value
 INDENT = "   "
 
 
@@ -26,11 +27,13 @@ def _table(groups: Sequence[DuplicateGroup], differs: list[str], of: Vaccination
     for group in groups:
         places = [group.differs.index(name) for name in differs]
         rows += [_row("resolve" if number else "keep", each, places) for number, each in enumerate(_shown(group))]
-    lines, fit = columns([[clipped(cell) for cell in row] for row in rows], width, INDENT + "  ", 2)
+    named = 1 + len(of.primary_key)  # a primary key is copied into --keep: it is not cut short
+    cells = [[clipped(cell, KEY if place < named else CELL) for place, cell in enumerate(row)] for row in rows]
+    lines, fit = columns(cells, width, INDENT + "  ", 2)
     rest = iter(lines)
     yield next(rest)
     for group in groups:
-        key = ", ".join(f"{name} = {clipped(value, 60)}" for name, value in zip(of.columns, group.key, strict=True))
+        key = ", ".join(f"{name} = {clipped(value, KEY)}" for name, value in zip(of.columns, group.key, strict=True))
         yield from wrapped(key + ("  (kept by hand)" if group.reason == BY_HAND else ""), width, INDENT)
         shown = _shown(group)
         yield from (next(rest) for _ in shown)
