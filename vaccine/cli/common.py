@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import configparser
 import os
+import re
 import shutil
 import stat
 import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -112,7 +113,21 @@ def console(width: int | None = None, *, any_width: bool = False) -> Any:
     chosen = any_width and os.environ.get("COLUMNS", "").isdigit()
     if width is None and not sys.stdout.isatty() and not chosen:
         width = 160
-    return Console(width=width, highlight=False, soft_wrap=False)
+    out: Any = sys.stdout if sys.stdout.isatty() else _Unpadded(sys.stdout)
+    return Console(file=out, width=width, highlight=False, soft_wrap=False)
+
+
+class _Unpadded:
+    """A stream that writes no blanks at line ends: a table pads its last column."""
+
+    def __init__(self, out: IO[str]) -> None:
+        self._out = out
+
+    def write(self, text: str) -> int:
+        return self._out.write(re.sub(r" +(?=\n)", "", text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._out, name)
 
 
 def read_plan(path: Path) -> Plan:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from rich.table import Table
 
-from vaccine.cli.common import read_plan, write_text
+from vaccine.cli.common import console, read_plan, write_text
 from vaccine.cli.plan import command
 from vaccine.errors import ConfigurationError, PlanFileError
 
@@ -43,3 +44,13 @@ def test_a_file_that_cannot_be_written_or_read_is_said(tmp_path: Path) -> None:
         write_text(tmp_path / "no folder" / "x", "text")
     with pytest.raises(PlanFileError, match="cannot read"):
         read_plan(tmp_path / "nope.json")
+
+
+def test_what_is_piped_has_no_blanks_at_line_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    table = Table("a", "b", box=None)
+    table.add_row("1", "two words")
+    table.add_row("a long cell", "x")
+    console(40).print(table)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split() for line in lines][1] == ["1", "two", "words"]
+    assert lines == [line.rstrip() for line in lines]
