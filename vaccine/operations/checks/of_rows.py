@@ -41,12 +41,15 @@ SELECT pg_catalog.string_agg(
          ', ' ORDER BY a.attnum) AS after,
        pg_catalog.string_agg(pg_catalog.format('%I = %s', v.name, v.expression), ', ')
          FILTER (WHERE v.name IS NOT NULL) AS assignment,
+       pg_catalog.string_agg(pg_catalog.format('(%s)::%s', v.expression,
+                                               pg_catalog.format_type(a.atttypid, a.atttypmod)), ', ')
+         FILTER (WHERE v.name IS NOT NULL) AS casts,
        pg_catalog.array_agg(a.attnum) FILTER (WHERE v.name IS NOT NULL) AS assigned
   FROM k
   JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.oid AND a.attnum > 0 AND NOT a.attisdropped
   LEFT JOIN ({assignment}) AS v (name, expression) ON v.name = a.attname
 ), p AS (
-SELECT k.*, pk.*, {rows}::text AS rows, columns.assignment, columns.assigned, f.found,
+SELECT k.*, pk.*, {rows}::text AS rows, columns.assignment, columns.assigned, columns.casts, f.found,
        pg_catalog.format('SELECT %s FROM (%s) AS %I', columns.after, f.found, k.relname) AS after,
        EXISTS (SELECT FROM pg_catalog.pg_trigger AS g
                 WHERE g.tgrelid = k.oid AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgtype & 19 = 19)

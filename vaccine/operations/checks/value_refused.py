@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from .model import Check, Stage
-from .of_rows import of_rows
+from collections.abc import Mapping
+
+from psycopg import sql
+
+from .model import Check, Question, Stage
+from .of_rows import PARTS
+
+QUERY = """SELECT pg_catalog.array_to_string({assigned}, ', ') AS columns, ARRAY[
+       CASE WHEN {plain}
+       THEN pg_catalog.concat('SELECT CASE WHEN pg_catalog.num_nulls(', p.casts, ') < 0 THEN '''' END')
+       ELSE pg_catalog.concat(
+         'SELECT CASE WHEN ', (SELECT pg_catalog.string_agg(pg_catalog.format('pg_catalog.count(%I)', u.name), ' + ')
+                                 FROM pg_catalog.unnest({assigned}) AS u (name)),
+         ' < 0 THEN '''' END FROM (', p.after, ') AS ', pg_catalog.quote_ident(p.relname)) END] AS statements
+  FROM p WHERE pg_catalog.cardinality({assigned}) > 0 AND NOT p.meddled"""
+
+
+def query(question: Question) -> sql.Composable:
+    """Plain values are cast once, expressions for every row."""
+    plain = not any(isinstance(to, Mapping) for to in question.policy.assign.values())
+    return question.of_table(PARTS + QUERY, plain=sql.Literal(plain))
+
 
 CHECK = Check(
     "value-refused",
     "the assignment of {columns} is refused by the type of a column",
     "choose another value with --assign",
-    of_rows(
-        """SELECT pg_catalog.array_to_string({assigned}, ', ') AS columns, ARRAY[pg_catalog.concat(
-       'SELECT CASE WHEN ', (SELECT pg_catalog.string_agg(pg_catalog.format('pg_catalog.count(%I)', u.name), ' + ')
-                               FROM pg_catalog.unnest({assigned}) AS u (name)),
-       ' < 0 THEN '''' END FROM (', p.after, ') AS ', pg_catalog.quote_ident(p.relname))] AS statements
-  FROM p WHERE pg_catalog.cardinality({assigned}) > 0 AND NOT p.meddled"""
-    ),
+    query,
     Stage.ROWS,
     probe=True,
     ignores=("42",),
