@@ -14,10 +14,25 @@ from typing import TYPE_CHECKING, Any
 
 from alembic.operations import MigrateOperation, Operations
 
+from vaccine.errors import UsageError
+
 if TYPE_CHECKING:
     from .key import Approved, Key, Policy, Value
 
 Rows = Sequence[Sequence[Sequence[str]]] | str | None
+
+
+def _texts(name: str, values: object) -> tuple[str, ...]:
+    """A list of texts as a revision spells it.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    if not isinstance(values, (list, tuple)) or not all(isinstance(each, str) for each in values):
+        raise UsageError(
+            f"{name} of the revision is no list of texts", why=f"it is {values!r:.200}", fix=f'write {name}=["…"]'
+        )
+    return tuple(values)
 
 
 @dataclass(frozen=True)
@@ -33,7 +48,7 @@ class KeyWords:
         """The key that the run time works with."""
         from .key import Key  # noqa: PLC0415  `alembic history` must not pay for the driver
 
-        return Key(self.schema, self.table, tuple(self.columns), self.where)
+        return Key(self.schema, self.table, _texts("columns", self.columns), self.where)
 
 
 @dataclass(frozen=True)
@@ -52,7 +67,9 @@ class PolicyWords:
         from .key import Policy  # noqa: PLC0415  `alembic history` must not pay for the driver
 
         keep = tuple(tuple(str(part) for part in row) for row in self.keep)
-        return Policy(tuple(self.survivor), dict(self.assign), keep, self.max_rows, self.plan, self._approved())
+        return Policy(
+            _texts("survivor", self.survivor), dict(self.assign), keep, self.max_rows, self.plan, self._approved()
+        )
 
     def _approved(self) -> Approved | None:
         if self.rows is None or isinstance(self.rows, str):

@@ -52,3 +52,14 @@ def test_words_become_the_key_and_the_policy() -> None:
 def test_the_import_does_not_load_the_driver() -> None:
     code = "import vaccine.operations, sys; sys.exit('psycopg' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("columns", [[["hash"]], "hash", [1], None])
+def test_columns_that_are_no_texts_are_refused_in_words(columns: object) -> None:
+    from vaccine.errors import UsageError
+    from vaccine.operations import KeyWords, PolicyWords
+
+    with pytest.raises(UsageError, match="columns of the revision is no list of texts"):
+        KeyWords("public", "issues", columns, None).key()  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="survivor of the revision is no list of texts"):
+        PolicyWords(columns, {}, (), 1, "x").policy()  # type: ignore[arg-type]
