@@ -19,6 +19,7 @@ LOCKS = {
     "lock the rows that are as found, write their old images, resolve them, write the journal": LockMode.ROW_EXCLUSIVE,
     "write the new images": LockMode.ACCESS_SHARE,
     "put the old values back": LockMode.ROW_EXCLUSIVE,
+    "put the old values back, and compare each row with its image": LockMode.ROW_EXCLUSIVE,
     "build the index": LockMode.SHARE_UPDATE_EXCLUSIVE,
     "drop the index": LockMode.SHARE_UPDATE_EXCLUSIVE,
 }
