@@ -174,3 +174,27 @@ def test_squawk_finds_nothing(environment: Environment) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
     script.write_text("DROP INDEX u;")  # it does look
     assert subprocess.run([squawk, *BY_DESIGN, script], capture_output=True, check=False).returncode == 1
+
+
+def test_a_client_that_hangs_holds_no_lock_for_longer_than_five_seconds(
+    server: Server, database: str, connection: psycopg.Connection, environment: Environment
+) -> None:
+    script = script_of(environment, "upgrade", "base:head")
+    before = connection.execute(ROWS).fetchall()
+    first, end, _ = script.partition("SET default_transaction_read_only = off;")
+    command = [str(server.bindir / "psql"), "-X", "-q", "-d", database]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as hanging:
+        assert hanging.stdin is not None
+        hanging.stdin.write(first + end)  # all but the COMMIT
+        hanging.stdin.flush()
+        until = time.monotonic() + 30
+        while not connection.execute(
+            "SELECT FROM pg_locks WHERE relation = 'issues'::regclass AND mode = 'ShareRowExclusiveLock' AND granted"
+        ).fetchall():
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        began = time.monotonic()
+        connection.execute("UPDATE issues SET note = note WHERE id = 9")
+        assert time.monotonic() - began < 8
+        hanging.stdin.close()
+    assert connection.execute(ROWS).fetchall() == before

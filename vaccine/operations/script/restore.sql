@@ -13,6 +13,7 @@
     v_new text;
     v_held integer[];
     v_places integer[];
+    v_edited integer[];
     v_changed text[];
     v_assigned text[];
     v_stamped text[];
@@ -150,10 +151,11 @@ BEGIN
             (SELECT pg_catalog.string_agg(pg_catalog.format('(%L, pg_catalog.bool_or(NOT pg_catalog.record_image_eq(ROW(b.%I), ROW(a.%I))))', c, c, c), ', ') FROM pg_catalog.unnest(v_columns) AS u (c)),
             v_new, v_meta[1], v_meta[3], v_source, v_same, v_before, v_unedited)
            INTO v_places, v_changed;
-        v_kept := v_kept + pg_catalog.cardinality(v_held) - pg_catalog.cardinality(v_places);
+        v_edited := ARRAY(SELECT pg_catalog.unnest(v_held) EXCEPT SELECT pg_catalog.unnest(v_places) ORDER BY 1);
+        v_kept := v_kept + pg_catalog.cardinality(v_edited);
         v_kept_keys := v_kept_keys || ARRAY(
             SELECT (SELECT pg_catalog.string_agg(p.part, '/' ORDER BY p.at) FROM pg_catalog.jsonb_array_elements_text(v_job.primary_keys -> (h.place - 1)) WITH ORDINALITY AS p (part, at))
-              FROM pg_catalog.unnest(v_held) AS h (place) WHERE h.place <> ALL (v_places) ORDER BY h.place LIMIT 20);
+              FROM pg_catalog.unnest(v_edited[1:20]) AS h (place) ORDER BY h.place);
         CONTINUE WHEN v_dry;
         v_assigned := v_changed;
         v_stamped := '{}';
@@ -189,7 +191,7 @@ BEGIN
         END IF;
         UPDATE vaccine.journal j
            SET restored_count = j.restored_count + pg_catalog.cardinality(v_places),
-               kept_rows = j.kept_rows || ARRAY(SELECT h.place FROM pg_catalog.unnest(v_held) AS h (place) WHERE h.place <> ALL (v_places) ORDER BY h.place),
+               kept_rows = j.kept_rows || v_edited,
                stamped_columns = v_stamped, restore_cursor = j.row_count, skipped_rows = '{}', outcome = 'restored',
                restored_at = pg_catalog.clock_timestamp()
          WHERE j.batch = v_job.batch;
