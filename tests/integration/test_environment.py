@@ -112,7 +112,7 @@ def test_a_lost_stamp_is_said_and_made_good(database: str, connection: psycopg.C
         was = connection.execute(STAMPED).fetchall()
         connection.execute(DYING)
         lost = words(environment, *arguments)
-        assert "whether the last revision is stamped, `alembic current` says" in lost
+        assert "cannot be told from here" in lost
         connection.execute("DROP FUNCTION die CASCADE")
         assert connection.execute(STAMPED).fetchall() == was
         environment.alembic(*arguments)

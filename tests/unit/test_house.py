@@ -67,3 +67,11 @@ def test_a_class_name_means_one_thing() -> None:
 
 def test_nothing_lies_flat_at_the_root() -> None:
     assert {path.name for path in (ROOT / "vaccine").glob("*.py")} == FLAT
+
+
+def test_every_exit_escapes_what_a_terminal_would_obey() -> None:
+    """`out` and `say` do; a patch and the demo's programs are passed on as they are."""
+    raw = {path.name for path in (ROOT / "vaccine").rglob("*.py") if "click.echo(" in path.read_text(encoding="utf-8")}
+    assert raw == {"common.py", "__init__.py", "writers.py", "demo.py"}
+    unescaped = [path for path in (ROOT / "vaccine").rglob("*.py") if "ensure_ascii=False" in path.read_text("utf-8")]
+    assert {path.name for path in unescaped} <= {"printable.py", "fix.py"}  # the latter writes code, not a document

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from vaccine.cli.auditing import audit_options, run
-from vaccine.cli.common import console
+from vaccine.cli.common import console, out
 
 FORMATS = ("table", "json", "markdown", "html", "sarif")
 FAIL_ON = ("high", "medium", "decide", "low")
@@ -32,6 +32,6 @@ def command(form: str, everything: bool, fail_on: str | None, **options: Any) ->
     else:
         from importlib import import_module
 
-        click.echo(import_module(f"vaccine.report.{form}").render(audit))
+        out(import_module(f"vaccine.report.{form}").render(audit))
     failing = FAIL_ON[: FAIL_ON.index(fail_on) + 1] if fail_on else ()
     return int(any(finding.priority.value in failing and not finding.accepted for finding in audit.findings))

@@ -23,7 +23,7 @@ def command(directory: Path, *, role_sql: bool) -> None:
     to overwrite anything.
     """
     if role_sql:
-        click.echo(files("vaccine.revision.environment").joinpath("roles.sql").read_text(encoding="utf-8"), nl=False)
+        out(files("vaccine.revision.environment").joinpath("roles.sql").read_text(encoding="utf-8"), nl=False)
         return
     existing = [target for target in FILES.values() if (directory / target).exists()]
     if existing:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from vaccine.cli.common import cell, console, say, url_option
+from vaccine.cli.common import cell, console, out, say, url_option
 from vaccine.connect import connect, read_only, resolve_url
 from vaccine.journal import Change, JournalledBatch, RecordedUpgrade, batches, changes, prunable, prune, upgrades
 from vaccine.text import json_text
@@ -35,7 +35,7 @@ def command(context: click.Context, url: str | None, form: str) -> None:
     with read_only(resolve_url(url)) as connection:
         found, recorded = list(batches(connection)), upgrades(connection)
     if form == "json":
-        click.echo(json_text([_as_json(batch) for batch in found], default=str))
+        out(json_text([_as_json(batch) for batch in found], default=str))
     elif not found and not recorded:
         say("the journal is empty: no row of this database was changed by Vaccine")
     else:
@@ -54,7 +54,7 @@ def upgrades_command(context: click.Context, url: str | None, form: str) -> None
     with read_only(resolve_url(url or context.obj["url"])) as connection:
         found = upgrades(connection)
     if form == "json":
-        click.echo(json_text([_as_json(each) for each in found], default=str))
+        out(json_text([_as_json(each) for each in found], default=str))
     elif found:
         _print_upgrades(found)
     else:
@@ -73,7 +73,7 @@ def show(context: click.Context, batch: int, limit: int, url: str | None, form: 
     with read_only(resolve_url(url or context.obj["url"])) as connection:
         found = list(changes(connection, batch, limit))
     if form == "json":
-        click.echo(json_text([asdict(change) for change in found]))
+        out(json_text([asdict(change) for change in found]))
     else:
         _print_changes(found)
 

@@ -64,7 +64,7 @@ def command(
     if not (form == "json" and output is None):
         out(plan_text(plan, text_width(), statements=statements), nl=False, err=to_stdout)
     if to_stdout:
-        click.echo(planfile.dump(plan), nl=False)
+        out(planfile.dump(plan), nl=False)
     if output is not None and output != STDIO:
         write_text(output, planfile.dump(plan), private=True)
         say(f"Wrote {output}.")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
-from vaccine.cli.common import say, url_option
+from vaccine.cli.common import out, say, url_option
 from vaccine.cli.journal import format_option
 from vaccine.connect import read_only, resolve_url
 from vaccine.errors import UsageError
+from vaccine.text import json_text
 
 if TYPE_CHECKING:
     from vaccine.operations.dry import UndoReport, Unrestorable
@@ -38,7 +38,7 @@ def command(revision: str | None, url: str | None, form: str, *, check: bool) ->
     with read_only(resolve_url(url)) as connection:
         found = undo_reports(connection, revision)
     if form == "json":
-        click.echo(json.dumps([asdict(each) | {"fine": each.fine} for each in found], indent=2, ensure_ascii=False))
+        out(json_text([asdict(each) | {"fine": each.fine} for each in found]))
     else:
         for each in found:
             _print(each)
@@ -50,14 +50,14 @@ def command(revision: str | None, url: str | None, form: str, *, check: bool) ->
 
 def _print(of: UndoReport) -> None:
     key = f"{of.schema}.{of.table} ({', '.join(of.columns)})"
-    click.echo(f"{of.revision}: {key}, index {of.index or 'none'}, stamped in {of.version_table or 'no table'}")
-    click.echo(f"  {of.back} of {of.resolved} rows would come back")
+    out(f"{of.revision}: {key}, index {of.index or 'none'}, stamped in {of.version_table or 'no table'}")
+    out(f"  {of.back} of {of.resolved} rows would come back")
     for some in filter(None, (of.kept, *of.refused, *of.lost)):
-        click.echo(f"  {_row_line(some)}")
+        out(f"  {_row_line(some)}")
     for line in of.blocked:
-        click.echo(f"  refused: {line}")
+        out(f"  refused: {line}")
     for line in of.notes:
-        click.echo(f"  note: {line}")
+        out(f"  note: {line}")
 
 
 def _row_line(some: Unrestorable) -> str:
