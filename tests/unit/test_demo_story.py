@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from vaccine.demo import story
-from vaccine.demo.server import Server
+from vaccine.demo.server import Server, _reachable
 from vaccine.errors import RefusedError
 
 
@@ -41,3 +42,22 @@ def test_the_shell_sees_only_the_demos_server(tmp_path: Path, monkeypatch: pytes
     assert "of another database" not in seen.values()
     assert (seen["PGHOST"], seen["PGPORT"], seen["PGDATABASE"]) == ("127.0.0.1", "54321", "directus")
     assert sys.executable in (tmp_path / "bin/vaccine").read_text()
+
+
+def test_binaries_that_nobody_reaches_are_copied_with_the_libraries_of_their_wheel(tmp_path: Path) -> None:
+    site, home = tmp_path / "site", tmp_path / "home"
+    bindir = site / "package" / "pginstall" / "bin"
+    bindir.mkdir(parents=True)
+    (site / "package.libs").mkdir()
+    (site / "package.libs" / "libpq.so").write_text("found")
+    tool = bindir / "initdb"
+    tool.write_text('#!/bin/sh\ncat "$(dirname "$0")/../../../package.libs/libpq.so"\n')
+    tool.chmod(0o700)
+    site.chmod(0o700)
+    home.mkdir()
+    copied = _reachable(bindir, home)
+    assert copied.is_relative_to(home)
+    assert subprocess.run([copied / "initdb"], capture_output=True, text=True, check=True).stdout == "found"
+    for path in (home / "copies").rglob("*"):
+        assert path.stat().st_mode & 0o004, path
+    assert (copied / "initdb").stat().st_mode & 0o005 == 0o005

@@ -139,12 +139,17 @@ def _reachable(bindir: Path, home: Path) -> Path:
     resolved = bindir.resolve()
     if all(folder.stat().st_mode & 0o005 == 0o005 for folder in [resolved, *resolved.parents]):
         return resolved
-    shutil.copytree(resolved.parent, home / "pginstall", symlinks=True)
-    for path in (home / "pginstall").rglob("*"):
+    # A wheel's programs look for its libraries beside the package: $ORIGIN/../../../PACKAGE.libs
+    package, copies = resolved.parent.parent, home / "copies"
+    copied = copies / package.name / resolved.parent.name
+    shutil.copytree(resolved.parent, copied, symlinks=True)
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, copies / libraries.name, symlinks=True)
+    for path in (copies, *copies.rglob("*")):
         if not path.is_symlink():
             path.chmod(path.stat().st_mode | (0o055 if path.is_dir() or path.parent.name == "bin" else 0o044))
-    (home / "pginstall").chmod(0o755)
-    return home / "pginstall" / "bin"
+    return copied / resolved.name
 
 
 def _free_port() -> int:
