@@ -11,7 +11,8 @@ import pytest
 from vaccine.audit.finding import Finding, Priority
 from vaccine.audit.run import AuditSettings, audit_key, run_audit
 from vaccine.catalog.keyname import parse_key
-from vaccine.plan.request import parse_assignment
+from vaccine.plan.make import make_plan
+from vaccine.plan.request import Choices, parse_assignment
 
 CASES = sorted(path.parent for path in (Path(__file__).parents[1] / "cases").glob("*/case.toml"))
 RIGHT = {"01", "02", "04"}  # all of it is inferred; of the others a person is asked, with the option that settles it
@@ -43,6 +44,45 @@ def test_a_real_case_is_inferred_or_asked(connection: psycopg.Connection, folder
         assert {question.about for question in found.questions} == ASKED[number]
         assert found.questions or not found.assign  # nothing is proposed that would be wrong
         assert all(question.options for question in found.questions)
+
+
+BLOCKED = {
+    "06": {"no-way-to-retire"}, "07": {"decide", "no-way-to-retire"}, "08": {"decide", "no-way-to-retire"}, "10": {"no-primary-key", "no-way-to-retire"},
+    "14": {"decide", "no-way-to-retire"}, "16": {"decide"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("folder", CASES, ids=[folder.name for folder in CASES])
+def test_no_bare_plan_is_wrong(connection: psycopg.Connection, folder: Path) -> None:
+    connection.execute((folder / "schema.sql").read_bytes())
+    case = tomllib.loads((folder / "case.toml").read_text(encoding="utf-8"))
+    connection.read_only, connection.autocommit = True, False
+    [found] = make_plan(connection, [parse_key(case["key"])], Choices()).vaccinations
+    blocked = {hazard.code for hazard in found.blocked}
+    if folder.name[:2] in RIGHT:
+        assert blocked == set()
+        assert (found.where, found.fingerprint.groups, found.max_rows) == (
+            case["where"],
+            case["end"]["groups"],
+            case["end"]["excess"],
+        )
+    else:
+        assert blocked
+        assert blocked <= BLOCKED[folder.name[:2]]
+        assert all(hazard.fix for hazard in found.blocked)
+
+
+def test_many_rows_want_their_number_repeated(connection: psycopg.Connection) -> None:
+    connection.execute("CREATE TABLE t (id bigserial PRIMARY KEY, code text NOT NULL, deleted_at timestamptz)")
+    connection.execute("INSERT INTO t (code) SELECT 'c' || n FROM generate_series(1, 300) n")
+    connection.execute("INSERT INTO t (code) SELECT 'c' || n FROM generate_series(1, 21) n")
+    connection.read_only, connection.autocommit = True, False
+    key = [parse_key("t.code")]
+    [found] = make_plan(connection, key, Choices()).vaccinations
+    [many] = found.blocked
+    assert (many.code, many.fix) == ("many-rows", "read the groups, then repeat the number: --max-rows 21")
+    [found] = make_plan(connection, key, Choices(max_rows=21)).vaccinations
+    assert found.blocked == ()
 
 
 @pytest.mark.parametrize("made", ["within a second", "unknown"])

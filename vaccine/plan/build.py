@@ -26,6 +26,7 @@ from vaccine.plan.kept import refuse_unknown_rows
 from vaccine.plan.model import Vaccination
 from vaccine.plan.naming import index_name
 from vaccine.plan.order import random_order, stamped_order
+from vaccine.plan.questions import open_questions
 from vaccine.plan.request import Choices, accepted_assignment, accepted_sql, refuse_unknown_columns
 from vaccine.plan.target import Target, read_target, refuse_unreadable
 
@@ -93,7 +94,7 @@ def _built(
         groups=groups,
         up=(),
         down=(),
-        hazards=hazards(situation),
+        hazards=(*open_questions(finding, choices, counted), *hazards(situation)),
         estimate=estimate(
             target, counted, _sizes(connection, target, selection, finding, assign), read_space(connection).name
         ),
