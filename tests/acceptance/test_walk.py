@@ -219,7 +219,7 @@ def test_the_cases_that_need_more_are_refused_with_a_way_out(
             case.check_size(planned)
             assert blocking(planned) == more["blocked"]
             _, said = walker.vaccine("revision", "plan.json", status=1)
-            assert f"{case.table} is blocked" in said
+            assert case.table in said
             assert "fix: " in said
             assert all(code in said for code in more["blocked"])
     assert walker.state() == before
