@@ -117,3 +117,17 @@ def test_a_trigger_that_keeps_rows_closed_is_told_not_called_restored(
     assert again.returncode == 0, again.stderr
     assert "restored 3, kept 0" in again.stderr
     connection.execute("DROP OWNED BY keeper; DROP ROLE keeper")
+
+
+def test_what_is_left_goes_back_when_told_that_the_rest_is_lost(
+    server: Server, database: str, connection: psycopg.Connection, environment: Environment
+) -> None:
+    up = script_of(environment, "upgrade", "base:head")
+    assert psql(server, database, up, "-v", "ON_ERROR_STOP=1").returncode == 0
+    connection.execute("DELETE FROM vaccine.images_1 WHERE vaccine_row = 2 AND vaccine_image = 'before'")
+    down = script_of(environment, "-x", "vaccine.restore=lost", "downgrade", "head:base")
+    done = psql(server, database, down, "-v", "ON_ERROR_STOP=1")
+    assert done.returncode == 0, done.stderr
+    assert "restored 2, kept 0 (edited since), could not go back 0, lost 1 (their images are gone)" in done.stderr
+    closed = "SELECT count(*) FROM issues WHERE status = 'resolved' AND id <> 6"
+    assert connection.execute(closed).fetchone() == (1,)
