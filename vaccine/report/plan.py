@@ -166,7 +166,7 @@ def _estimate(of: Vaccination, width: int) -> Iterator[str]:
 
 def _undo(of: Vaccination, width: int) -> Iterator[str]:
     yield from _steps("Undo", of.down, width)
-    yield from labelled("", "vaccine revision prints the command for it", width)
+    yield from labelled("", "vaccine revision prints the command; vaccine undo --check first", width)
 
 
 def _statements(number: int, of: Vaccination) -> Iterator[str]:
