@@ -58,16 +58,19 @@ LATER = {
 
 
 @contextmanager
-def owned(story: Story) -> Iterator[tuple[str, str]]:
+def owned(story: Story, *, upgraded: bool = True) -> Iterator[tuple[str, str]]:
     """A database after the upgrade whose table belongs to a plain role: URLs of a superuser, and of it."""
-    with story.clone(story.after) as name:
+    with story.clone(story.after if upgraded else story.before) as name:
         url = story.server.url_of(name)
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(f"CREATE ROLE {OWNER} LOGIN")
             connection.execute(sql.SQL("ALTER TABLE {} OWNER TO {}").format(TABLE, sql.Identifier(OWNER)))
-            connection.execute(f"GRANT ALL ON SCHEMA vaccine, public TO {OWNER}")
-            connection.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA vaccine, public TO {OWNER}")
-            connection.execute(f"GRANT ALL ON ALL SEQUENCES IN SCHEMA vaccine TO {OWNER}")
+            connection.execute(f"GRANT ALL ON SCHEMA public TO {OWNER}")
+            connection.execute(f"GRANT CREATE ON DATABASE {connection.info.dbname} TO {OWNER}")
+            if upgraded:
+                connection.execute(f"GRANT ALL ON SCHEMA vaccine TO {OWNER}")
+                connection.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA vaccine, public TO {OWNER}")
+                connection.execute(f"GRANT ALL ON ALL SEQUENCES IN SCHEMA vaccine TO {OWNER}")
         try:
             yield url, url.replace("postgres@", f"{OWNER}@")
         finally:

@@ -9,6 +9,7 @@ saying that those are not.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,12 +20,13 @@ from psycopg import sql
 
 from ..key import Key
 from ..session.run import Run
+from ..session.transaction import message
 from ..table import TargetTable
 from .evidence import UndoEvidence
 from .pace import Pace, RowProgress, Throttle
 from .resolve import batch_settings, with_row_retries
 from .restore_prepared import Prepared
-from .restore_rows import Memory, NotRestoredError, Piece, RestoreRows, noted
+from .restore_rows import Memory, NotRestoredError, Piece, RestoreRows, elsewhere
 from .restored import Restored
 from .restorer import Restorer, evidence_of, lose, restorers
 from .shape import UpdateEffects, Watch, deferred_triggers
@@ -73,6 +75,7 @@ class Restoring:
     narrow: bool = False
     shape: UpdateEffects | None = None
     late: bool = False
+    counted: bool = False
     of: Restorer | None = None
     memory: Memory = field(default_factory=Memory)
     pace: Pace = field(init=False)
@@ -187,14 +190,20 @@ class Restoring:
         What the table's triggers change elsewhere in it is counted.
         """
         notes: list[sql.Composable] = []
-        table = restorer.images.table
+        table, before, worker = restorer.images.table, Counter[tuple[str, str]](), self.run.worker
         with self.watch.transaction(table) as shape:
             if shape != self.shape or self.of is None or not restorer.alike(self.of):
                 self.shape, self.of, self.memory = shape, restorer, Memory()
-                self.late = may_change_late(self.run.worker, shape)
+                self.late = may_change_late(worker, shape)
+            if shape.fires and not self.counted:
+                before = elsewhere(worker, table.oid)
+            self.counted = False
             yield notes
-            changed = noted(self.run.worker, notes, table.oid if shape.fires else None)
-        self.done.elsewhere.update(changed)
+            if shape.fires:
+                self.done.elsewhere.update(elsewhere(worker, table.oid, notes) - before)
+            elif notes:
+                worker.execute(message(worker, *notes))
+        self.counted = shape.fires and worker.info.server_version >= 150000  # all that came before is taken over
 
     def _looked_at(self, restorer: Restorer) -> RestoreRows:
         assert self.shape is not None

@@ -35,7 +35,7 @@ SELECT EXISTS (SELECT FROM pg_catalog.pg_constraint c CROSS JOIN LATERAL unnest(
                 WHERE t.tgrelid = %(table)s AND NOT t.tgisinternal AND t.tgenabled IN ('A', 'R'))
 """
 
-# Counted by the server in this transaction: what triggers wrote to other tables (manual, section 27.2.2).
+# Counted by the server for this session: what triggers wrote to other tables (manual, section 27.2.2).
 ELSEWHERE = """
 SELECT c.oid::pg_catalog.regclass::text, s.inserted, s.updated, s.deleted
   FROM pg_catalog.pg_class AS c
@@ -48,6 +48,7 @@ SELECT c.oid::pg_catalog.regclass::text, s.inserted, s.updated, s.deleted
 """
 
 DID = ("inserted", "updated", "deleted")
+FLUSH = sql.SQL("SELECT pg_catalog.pg_stat_force_next_flush()")
 CONSTRAINTS = sql.SQL("SET CONSTRAINTS ALL IMMEDIATE")
 
 NOTE = """
@@ -270,21 +271,20 @@ class RestoreRows:
         return RestoreParts(self.images, columns, sql.Literal(self.batch), self.shared, self.known)
 
 
-def noted(
-    connection: psycopg.Connection, notes: Sequence[sql.Composable], table: int | None
+def elsewhere(
+    connection: psycopg.Connection, table: int, notes: Sequence[sql.Composable] = ()
 ) -> Counter[tuple[str, str]]:
-    """Write the journal. The rows of other tables that this transaction changed, by table and what was done to them.
+    """Write the journal; and the rows of other tables that were changed, by table and what was done to them.
 
-    Nothing is asked without a table, the one whose triggers may do so.
+    That is counted since the server last took over this session's counts, which the end of this transaction makes it do
+    from PostgreSQL 15 on.
     """
-    found: Counter[tuple[str, str]] = Counter()
-    if table is None:
-        if notes:
-            connection.execute(message(connection, *notes))
-        return found
-    cursor = connection.execute(message(connection, *notes, sql.SQL(ELSEWHERE).format(table=sql.Literal(table))))
+    ask = sql.SQL(ELSEWHERE).format(table=sql.Literal(table))
+    flush = [FLUSH] if connection.info.server_version >= 150000 else []
+    cursor = connection.execute(message(connection, *notes, *flush, ask))
     while cursor.nextset():
         pass
+    found: Counter[tuple[str, str]] = Counter()
     for name, *counts in cursor.fetchall():
         found.update({(name, did): n for did, n in zip(DID, counts, strict=True) if n})
     return found
