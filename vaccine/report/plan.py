@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby
 
+from psycopg import sql
+
 from vaccine.audit.finding import Expression, Scalar
 from vaccine.plan.locks import LockMode
 from vaccine.plan.model import Hazard, Plan, Step, Vaccination
@@ -186,7 +188,7 @@ def _count(number: int, what: str) -> str:
 def _value(of: Scalar | Expression) -> str:
     if isinstance(of, Expression):
         return of.sql
-    return "NULL" if of is None else repr(of)
+    return one_line(sql.Literal(of).as_string(None).strip())
 
 
 def _time(ms: int) -> str:

@@ -97,3 +97,8 @@ def test_a_vaccination_with_nothing_to_resolve() -> None:
     text = plan_text(plan(none))
     assert "none: only the index would be built" in text
     assert "Approves" not in text
+
+
+def test_an_assignment_reads_as_sql() -> None:
+    assign = (("a", False), ("b", None), ("c", 2), ("d", "it's\n"))
+    assert "a = false, b = NULL, c = 2, d = 'it''s\\n'" in plan_text(plan(replace(VACCINATION, assign=assign)), 200)

@@ -8,7 +8,7 @@ from .of_rows import COUNT, NONE, of_rows
 CHECK = Check(
     "still-live",
     "rows would be live still after {columns} is assigned, so that they would not be resolved",
-    "choose --assign so that a row no longer satisfies the predicate",
+    "choose --assign so that a row no longer satisfies the predicate; where every row is live, give --where too",
     of_rows(
         f"""SELECT pg_catalog.array_to_string({{assigned}}, ', ') AS columns, ARRAY[pg_catalog.concat(
        {COUNT}, '(', p.after, ') AS ', pg_catalog.quote_ident(p.relname), ' WHERE ', {{live}}, {NONE})] AS statements

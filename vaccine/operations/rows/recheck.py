@@ -173,7 +173,7 @@ def numbers(of: list[int]) -> sql.Composable:
 
 def undone(work: Work, wanted: int, changed: int, found: int, live: int) -> VerifyError:
     """The error of a batch whose rows were not all updated, are gone, or are live still."""
-    policy = ", ".join(f"{name} = {to!r}" for name, to in work.policy.assign.items())
+    policy = assignments(work.policy).as_string(None)
     return VerifyError(
         f"resolving does not retire the rows of {work.key}; this batch was rolled back",
         why=f"of {wanted} rows, {changed} were updated with {policy}, {found} are still there, and {live} of these "
