@@ -154,7 +154,8 @@ def _in_words(key: Key, stop: Stop, run: Run | None = None) -> Iterator[None]:
     except KeyboardInterrupt:
         raise OperationError(
             f"the vaccination of {key} was interrupted; what was committed before is journalled{stop.left}",
-            why=f"{stop.cause or 'Ctrl-C'} told it to stop; a build that was under way has been cancelled",
+            why=f"{stop.cause or 'Ctrl-C'} told it to stop"
+            + ("" if stop.left else "; a build that was under way has been cancelled"),
             fix="run the same command again: it goes on where this one ended",
         ) from None
     except (psycopg.Error, SQLAlchemyError) as error:  # on our connections, and on Alembic's

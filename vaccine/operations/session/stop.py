@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from types import FrameType
 
 CLEAN_UP_S = 3.0  # for what waits for others; an attempt that goes on by then is left to the server, or to the rerun
-OVERDUE_S = 4.5  # then whatever still waits is broken off: a network that stalls answers no clean-up
+OVERDUE_S = 4.0  # then whatever still waits is broken off: a network that stalls answers no clean-up
+AGAIN_S = 0.3  # and so is each wait that comes behind it
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 Handler = Callable[[int, FrameType | None], object]
@@ -105,7 +106,7 @@ class Clock:
     def start(self) -> None:
         """The clean-up begins now. One that is broken off and waits again is broken off again."""
         if self.taken:
-            signal.setitimer(signal.ITIMER_REAL, OVERDUE_S, 1)
+            signal.setitimer(signal.ITIMER_REAL, OVERDUE_S, AGAIN_S)
 
     def give_back(self) -> None:
         """Stop it."""
