@@ -110,7 +110,7 @@ def to_libpq(text: str, source: str = "--url") -> str:
         )
     try:
         sound = not _is_ambiguous(plain) and _is_sound(conninfo.conninfo_to_dict(plain))
-    except psycopg.ProgrammingError:
+    except (psycopg.ProgrammingError, ValueError):  # the latter: percent-encoded bytes that are no text
         sound = False
     if not sound:
         raise UsageError(

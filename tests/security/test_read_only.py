@@ -24,6 +24,7 @@ def test_no_trap_is_sprung(trapped: Trapped) -> None:
             "plan": ("plan", *KEY, "-o", "plan.json"),
             "plan of moods": ("plan", "moods.mood_code", "--where", "", "--assign", "status=closed"),
             "plan by mood": ("plan", "keyed_by_mood.slug", "--where", "", "--assign", "slug=b"),
+            "plan of a domain": ("plan", "moods.slug", "--where", "", "--assign", "state=closed"),
             "revision": ("revision", "plan.json"),
             "journal": ("journal",),
             "journal show": ("journal", "show", "1"),

@@ -103,6 +103,29 @@ def test_a_text_is_one_expression_or_refused(shell: Shell, connection: psycopg.C
     assert relations(connection) == before
 
 
+def test_every_transaction_is_pinned_whatever_the_database_says(
+    shell: Shell, connection: psycopg.Connection, database: str
+) -> None:
+    name = database.rpartition("/")[2]
+    for setting in ("search_path = public", "lock_timeout = 0", "statement_timeout = 0", "row_security = on"):
+        connection.execute(f"ALTER DATABASE {name} SET {setting}".encode())
+    connection.execute(f"ALTER DATABASE {name} SET standard_conforming_strings = off".encode())
+    wanted = {
+        "search_path": "pg_catalog, pg_temp",
+        "lock_timeout": "5s",
+        "statement_timeout": "10min",
+        "row_security": "off",
+        "standard_conforming_strings": "on",
+        "transaction_read_only": "on",
+    }
+    with read_only(database) as reading:
+        assert {of: reading.execute(f"SHOW {of}".encode()).fetchone() for of in wanted} == {
+            of: (value,) for of, value in wanted.items()
+        }
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+            reading.execute("CREATE TABLE public.x ()")
+
+
 def test_a_second_statement_is_refused_whoever_composed_it(shell: Shell) -> None:
     with connect(shell.url) as connection, pytest.raises(psycopg.errors.SyntaxError, match="multiple commands"):
         connection.execute("SELECT 1; SELECT 2")

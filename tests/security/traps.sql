@@ -78,6 +78,10 @@ CREATE TABLE public.folded (id int PRIMARY KEY, slug varchar);
 CREATE INDEX by_folded ON public.folded (slug) WHERE evil.folded();
 CREATE TABLE public.keyed_by_mood (mood evil.mood PRIMARY KEY, slug varchar);
 INSERT INTO public.keyed_by_mood VALUES ('open', 'a'), ('closed', 'a');
+CREATE FUNCTION evil.fire() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM evil.sprung('a trigger'); RETURN new; END$$;
+CREATE TRIGGER before_row BEFORE UPDATE ON public.system_issues FOR EACH ROW EXECUTE FUNCTION evil.fire();
+CREATE TRIGGER after_row AFTER UPDATE ON public.moods FOR EACH ROW EXECUTE FUNCTION evil.fire();
+CREATE TRIGGER statement BEFORE UPDATE ON public.keyed_by_mood EXECUTE FUNCTION evil.fire();
 CREATE VIEW public.seen AS SELECT *, evil.sprung('a view') FROM public.other_issues;
 CREATE STATISTICS public.s ON (evil.sprung(status)), violation_hash FROM public.system_issues;
 

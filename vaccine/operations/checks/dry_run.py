@@ -30,9 +30,6 @@ SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN 'this is a standby'
   FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
  WHERE n.nspname = %s AND c.relname = %s
 """
-PATH = (
-    """SELECT pg_catalog.concat_ws(', ', nullif(pg_catalog.current_setting('search_path'), ''), %s::text, 'pg_temp')"""
-)
 PIN = """
 SELECT pg_catalog.set_config(s.name, s.setting, true)
   FROM (VALUES ('search_path', 'pg_catalog, pg_temp'), ('lock_timeout', %s::text), ('row_security', 'off'),
@@ -114,10 +111,10 @@ def _trial_connection(connection: psycopg.Connection, key: Key) -> Iterator[tupl
     other = psycopg.connect(target, autocommit=False, prepare_threshold=None, client_encoding="UTF8")
     try:
         ours = sql.Identifier(key.schema).as_string(connection)
-        row = other.execute(PATH, (ours,)).fetchone()
-        assert row is not None
+        row = other.execute("SELECT pg_catalog.current_setting('search_path')").fetchone()
+        path = ", ".join([*filter(None, row or ()), ours, "pg_temp"])
         other.execute(PIN, (f"{LOCK_MS}ms",))
-        yield other, row[0]
+        yield other, path
     finally:
         other.rollback()
         other.close()

@@ -7,6 +7,7 @@ from psycopg import sql
 from ..key import raw
 from .model import Check, Question
 from .of_keep import KEPT, kept_parts
+from .of_rows import FOREIGN
 
 # `keep` is compared with the types of the primary key; it and `assign` only where they say something.
 QUERY = """SELECT s.what, s.statements
@@ -22,8 +23,8 @@ QUERY = """SELECT s.what, s.statements
       (SELECT pg_catalog.string_agg(pg_catalog.format('%I = %s', v.name, v.expression), ', ')
          FROM ({assignment}) AS v (name, expression)), ' WHERE FALSE'), 'SELECT NULL::text'])
  ) AS s (place, what, statements)
- WHERE s.statements[1] IS NOT NULL AND (s.place <> 4 OR EXISTS ({assignment}))
- ORDER BY s.place""".replace("{KEPT}", KEPT)
+ WHERE s.statements[1] IS NOT NULL AND (s.place <> 4 OR EXISTS ({assignment}) AND NOT ({dry} AND {FOREIGN}))
+ ORDER BY s.place""".replace("{KEPT}", KEPT).replace("{FOREIGN}", FOREIGN.replace("k.oid", "t.oid"))
 
 
 def query(question: Question) -> sql.Composable:
@@ -32,6 +33,7 @@ def query(question: Question) -> sql.Composable:
     return question.of_table(
         QUERY,
         kept=kept_parts(question),
+        dry=sql.Literal(question.dry),
         order=sql.Literal(order.as_string(None)),
     )
 

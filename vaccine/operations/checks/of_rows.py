@@ -61,6 +61,22 @@ SELECT k.*, pk.*, {rows}::text AS rows, columns.assignment, columns.assigned, co
 )
 """
 
+# Of the table `k`: whether what a changed row must pass, or how an operator is found, is code of roles that are neither
+# this one nor superusers. A plan runs none of it.
+FOREIGN = """(EXISTS (
+       SELECT FROM pg_catalog.pg_depend AS d
+         JOIN pg_catalog.pg_proc AS f ON f.oid = d.refobjid AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+         JOIN pg_catalog.pg_roles AS o ON o.oid = f.proowner AND NOT o.rolsuper AND o.rolname <> current_user
+        WHERE d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass
+              AND d.objid IN (SELECT c.oid FROM pg_catalog.pg_constraint AS c WHERE c.conrelid = k.oid)
+           OR d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+              AND d.objid IN (SELECT i.indexrelid FROM pg_catalog.pg_index AS i WHERE i.indrelid = k.oid))
+    OR EXISTS (SELECT FROM pg_catalog.pg_attribute AS a
+                 JOIN pg_catalog.pg_type AS y ON y.oid = a.atttypid AND y.typtype = 'd'
+                 JOIN pg_catalog.pg_roles AS o ON o.oid = y.typowner AND NOT o.rolsuper AND o.rolname <> current_user
+                WHERE a.attrelid = k.oid AND a.attnum > 0 AND NOT a.attisdropped))"""
+DRY_PARTS = PARTS.replace("WHERE pk.pk IS NOT NULL", f"WHERE pk.pk IS NOT NULL AND NOT {FOREIGN}")
+
 # The head of a statement that counts rows of FROM, and names one; it finds nothing where there is none.
 COUNT = (
     "'SELECT pg_catalog.format(''%s rows, such as %s'', pg_catalog.count(*), pg_catalog.min(ROW(', p.pk, "
@@ -71,4 +87,4 @@ NONE = "' HAVING pg_catalog.count(*) > 0'"
 
 def of_rows(text: str, **more: sql.Composable) -> Callable[[Question], sql.Composed]:
     """A query over `p`."""
-    return lambda question: question.of_table(PARTS + text, **more)
+    return lambda question: question.of_table((DRY_PARTS if question.dry else PARTS) + text, **more)

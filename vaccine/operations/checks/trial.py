@@ -1,7 +1,7 @@
 """The UPDATE itself, tried on one row of each group and on all rows of some, and taken back: a trigger says its word.
 
 Deferred constraints and triggers run too. Rows that others hold are passed by. What is not transactional stays (a
-sequence that a trigger advances). A superuser does not run, for a plan, what other roles have written.
+sequence that a trigger advances). A plan does not run what other roles have written.
 """
 
 from __future__ import annotations
@@ -9,19 +9,21 @@ from __future__ import annotations
 from psycopg import sql
 
 from .model import Check, Question, Stage
-from .of_rows import PARTS
+from .of_rows import FOREIGN, PARTS
 
 GROUPS = 200  # of each of these one row is tried,
 WHOLE = 20  # and of these up to ten: what collides, collides within a group
 LOCK_MS = 200
 
-# Triggers whose functions belong to roles that are no superusers, while this one is.
-OF_OTHERS = """EXISTS (
-       SELECT FROM pg_catalog.pg_trigger AS g
-         JOIN pg_catalog.pg_proc AS f ON f.oid = g.tgfoid
-         JOIN pg_catalog.pg_roles AS o ON o.oid = f.proowner
-        WHERE g.tgrelid = p.oid AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgtype & 16 <> 0 AND NOT o.rolsuper
-          AND (SELECT r.rolsuper FROM pg_catalog.pg_roles AS r WHERE r.rolname = current_user))"""
+# What it would run of roles that are neither this one nor superusers: triggers, what a row must pass, and operators
+# that the search_path of a run may find before PostgreSQL's own.
+OF_OTHERS = f"""({FOREIGN.replace("k.oid", "p.oid")}
+    OR EXISTS (SELECT FROM pg_catalog.pg_trigger AS g
+                 JOIN pg_catalog.pg_proc AS f ON f.oid = g.tgfoid
+                 JOIN pg_catalog.pg_roles AS o ON o.oid = f.proowner AND NOT o.rolsuper AND o.rolname <> current_user
+                WHERE g.tgrelid = p.oid AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgtype & 16 <> 0)
+    OR EXISTS (SELECT FROM pg_catalog.pg_operator AS x JOIN pg_catalog.pg_roles AS o ON o.oid = x.oprowner
+                WHERE NOT o.rolsuper AND o.rolname <> current_user))"""
 
 TRIAL = """SELECT pg_catalog.array_remove(ARRAY[
        CASE WHEN {path} <> ''
@@ -43,7 +45,7 @@ TRIAL = """SELECT pg_catalog.array_remove(ARRAY[
 
 
 def query(question: Question) -> sql.Composable:
-    """The trial; not for a plan that a superuser makes, where triggers are others'."""
+    """The trial; not for a plan, where it would run code of other roles."""
     guard = f" AND NOT {OF_OTHERS}" if question.dry else ""
     return question.of_table(
         PARTS + TRIAL + guard, lock_ms=sql.SQL(str(LOCK_MS)), groups=sql.SQL(str(GROUPS)), whole=sql.SQL(str(WHOLE))
@@ -68,7 +70,7 @@ CHECK = Check(
 )
 UNTRIED = Check(
     "update-untried",
-    "the UPDATE was not tried: role {role} is a superuser, and triggers of the table belong to roles that are not",
+    "the UPDATE was not tried: it would run code of other roles with the rights of role {role}",
     "plan as the table's owner to have it tried; the upgrade tries it before any row changes",
     untried,
     Stage.ROWS,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from psycopg import sql
 
 from .model import Check, Question, Stage
-from .of_rows import PARTS
+from .of_rows import DRY_PARTS, PARTS
 
 QUERY = """SELECT pg_catalog.array_to_string({assigned}, ', ') AS columns, ARRAY[
        CASE WHEN {plain}
@@ -22,7 +22,7 @@ QUERY = """SELECT pg_catalog.array_to_string({assigned}, ', ') AS columns, ARRAY
 def query(question: Question) -> sql.Composable:
     """Plain values are cast once, expressions for every row."""
     plain = not any(isinstance(to, Mapping) for to in question.policy.assign.values())
-    return question.of_table(PARTS + QUERY, plain=sql.Literal(plain))
+    return question.of_table((DRY_PARTS if question.dry else PARTS) + QUERY, plain=sql.Literal(plain))
 
 
 CHECK = Check(
