@@ -23,6 +23,7 @@ STRAY_NAMES = 0.03  # up to here they are strays even of a name or a title, whic
 MOSTLY_NULL = 0.9
 ACTIVE = 0.5  # confidence from which a writer counts as active
 RACED = 0.5  # of the excess rows, made within seconds of another one: from here on they are races
+FEW_PAIRS, PAIRS = 1.65, 2.6  # rows a key, on average: a race; what may be one, of a key by its name
 SPREAD = 0.1  # up to here their times are a habit
 GROUP_ROWS = 5  # rows a key, on average: from here on it groups them
 DAMAGED, UNCLEAR = 1.0, 0.5  # what must speak for a key that repeats in most rows
@@ -105,7 +106,9 @@ def _settled(facts: Facts) -> Judgement | None:
 def _for_a_key(facts: Facts) -> float:
     """How much speaks for a key that repeats in most rows; the share of its repeats alone says nothing."""
     spread = facts.details.bursts if facts.details else None
-    raced = 0.0 if spread is None else 1.0 if spread >= RACED else -1.0 if spread <= SPREAD else 0.0
+    raced = -1.0 if spread is not None and spread <= SPREAD else 0.0
+    if _raced(facts):
+        raced = 1.0 if _rows_a_key(facts) < FEW_PAIRS else 0.5
     looked_up = any(writer.verdict == FOUND_FIRST for writer in facts.writers) or facts.looked_up
     return raced + (1.0 if looked_up else 0.0) + (0.5 if facts.siblings else 0.0)
 
@@ -127,9 +130,25 @@ def _speaks_for(facts: Facts) -> tuple[str, ...]:
 
 def _raced(facts: Facts) -> tuple[str, ...]:
     spread = facts.details.bursts if facts.details else None
-    if spread is None or spread < RACED:
+    if spread is None or spread < RACED or not _pairs(facts):
         return ()
     return (f"{spread:.0%} of the rows too many were made within 10 s of another one: writers raced",)
+
+
+def _pairs(facts: Facts) -> bool:
+    """Whether the rows of a key are a pair now and then, as a race leaves them.
+
+    The lines of an order are made within a second too, and so is all that an import brings.
+    """
+    references = {name for key in facts.table.foreign_keys for name in key.columns}
+    if len(facts.columns) == 1 and facts.columns[0] in references:
+        return False
+    return _rows_a_key(facts) < (PAIRS if _looked_up(facts) else FEW_PAIRS)
+
+
+def _rows_a_key(facts: Facts) -> float:
+    counts = facts.live or facts.every
+    return counts.keyed / counts.keys if counts and counts.keys else math.inf
 
 
 def _look_at(facts: Facts) -> str:
@@ -283,7 +302,7 @@ def _with_data(facts: Facts) -> float:
     if excess == 0:
         return _raised(facts.score, sure)
     if _for_a_key(facts) >= DAMAGED:
-        return max(0.5, _raised(facts.score, sure))
+        return _raised(facts.score, sure)
     if _by_habit(facts, excess):
         return _raised(facts.score, -1.0)
     if _looked_up(facts):
