@@ -128,7 +128,8 @@ class Check:
 
 
 def told(template: str) -> sql.Composable:
-    """SQL for a text whose braces name columns of `q`."""
+    """SQL for a text whose braces name columns of `q`; in ASCII, which every database's encoding has."""
+    template = template.replace("…", "...")
     columns = list(dict.fromkeys(PLACE.findall(template)))
     text = PLACE.sub(lambda found: f"%{columns.index(found[1]) + 1}$s", template.replace("%", "%%"))
     values = [sql.SQL("q.{}::text").format(sql.Identifier(name)) for name in columns]
