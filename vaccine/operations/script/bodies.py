@@ -57,7 +57,7 @@ END
 
 BACKUP = (
     "bring the schema vaccine back from a backup (pg_restore --schema=vaccine), then run this script again in a new "
-    "session; or make it with `alembic -x vaccine.restore=lost downgrade … --sql`: it restores what is still there"
+    "session; or make it with `alembic -x vaccine.restore=lost downgrade ... --sql`: it restores what is still there"
 )
 VIEW = sql.Identifier("pg_temp", "vaccine_texts")  # of the work table (`others.sql`)
 

@@ -6,7 +6,7 @@ BEGIN
                        CASE pg_catalog.max(o.rows) WHEN 1 THEN '1 row' ELSE pg_catalog.max(o.rows) || ' rows' END,
                        pg_catalog.string_agg(pg_catalog.format(CASE WHEN pg_catalog.cardinality(o.excess) = 1 THEN '%s (beside %s)' ELSE '(%s) (beside (%s))' END,
                            pg_catalog.array_to_string(o.excess, ', '), pg_catalog.array_to_string(o.survivor, ', ')), ', '),
-                       CASE WHEN pg_catalog.max(o.rows) > pg_catalog.count(*) THEN ', …' ELSE '' END)
+                       CASE WHEN pg_catalog.max(o.rows) > pg_catalog.count(*) THEN ', ...' ELSE '' END)
               INTO v_drift
               FROM ({statement}) AS o (rows, excess, survivor)
             HAVING pg_catalog.count(*) > 0;

@@ -82,7 +82,7 @@ BEGIN
     IF v_drift IS NOT NULL AND NOT v_accept THEN
         RAISE EXCEPTION 'vaccine: %.% is no longer as the plan saw it; nothing was changed', v_schema, v_table
             USING DETAIL = v_drift,
-                  HINT = 'look at it again with `vaccine plan`, or accept the database as it is with `alembic -x vaccine.drift=accept upgrade … --sql`';
+                  HINT = 'look at it again with `vaccine plan`, or accept the database as it is with `alembic -x vaccine.drift=accept upgrade ... --sql`';
     END IF;
     IF v_found = 0 THEN
         DROP TABLE IF EXISTS pg_temp.vaccine_work;

@@ -212,12 +212,12 @@ BEGIN
     END IF;
     IF v_restore = 'strict' AND v_kept > 0 THEN
         RAISE EXCEPTION 'vaccine: % rows of %.% were changed or deleted since they were resolved; nothing was changed', v_kept, v_schema, v_table
-            USING DETAIL = pg_catalog.format('primary keys %s%s; -x vaccine.restore=strict restores all rows or none', pg_catalog.array_to_string(v_kept_keys[1:20], ', '), CASE WHEN v_kept > 20 THEN ', …' END),
+            USING DETAIL = pg_catalog.format('primary keys %s%s; -x vaccine.restore=strict restores all rows or none', pg_catalog.array_to_string(v_kept_keys[1:20], ', '), CASE WHEN v_kept > 20 THEN ', ...' END),
                   HINT = 'without that option these rows keep their newer values, are listed, and stay in the journal';
     END IF;
     IF NOT v_dry THEN
         IF v_kept > 0 THEN
-            RAISE NOTICE 'vaccine: left as found, since they were changed or deleted: %', pg_catalog.array_to_string(v_kept_keys[1:20], ', ') || CASE WHEN v_kept > 20 THEN ', …' ELSE '' END;
+            RAISE NOTICE 'vaccine: left as found, since they were changed or deleted: %', pg_catalog.array_to_string(v_kept_keys[1:20], ', ') || CASE WHEN v_kept > 20 THEN ', ...' ELSE '' END;
         END IF;
         RAISE NOTICE 'vaccine: restored %, kept % (edited since), could not go back 0%', v_total, v_kept, CASE WHEN v_lost > 0 THEN pg_catalog.format(', lost %s (their images are gone)', v_lost) ELSE '' END;
     END IF;

@@ -19,7 +19,7 @@ BEGIN
                           FROM ({holders}) AS h
                          WHERE h.kind <> 'reader'), SQLERRM),
                     HINT = 'end the session that holds the lock (SELECT pg_terminate_backend(pid)) or wait for it, then run this script again in a new session; '
-                           '-x vaccine.lock_timeout_ms and -x vaccine.lock_tries of `alembic … --sql` allow longer and more tries';
+                           '-x vaccine.lock_timeout_ms and -x vaccine.lock_tries of `alembic ... --sql` allow longer and more tries';
             END IF;
             PERFORM pg_catalog.pg_sleep(least(2, 0.05 * 2 ^ least(v_try - 1, 10)) * (0.5 + pg_catalog.random() / 2));
         END;

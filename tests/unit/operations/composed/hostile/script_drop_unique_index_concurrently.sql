@@ -88,7 +88,7 @@ DECLARE
     v_plan CONSTANT text := NULL;
     v_restore CONSTANT text := 'keep';
     v_dry CONSTANT boolean := true;
-    v_backup CONSTANT text := 'bring the schema vaccine back from a backup (pg_restore --schema=vaccine), then run this script again in a new session; or make it with `alembic -x vaccine.restore=lost downgrade … --sql`: it restores what is still there';
+    v_backup CONSTANT text := 'bring the schema vaccine back from a backup (pg_restore --schema=vaccine), then run this script again in a new session; or make it with `alembic -x vaccine.restore=lost downgrade ... --sql`: it restores what is still there';
 …
 $vaccine$;
 
