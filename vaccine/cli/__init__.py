@@ -13,6 +13,8 @@ from vaccine.errors import VaccineError
 from vaccine.text import shown
 
 FIXES = {
+    "42501": "run as the owner, or GRANT what this role lacks; to read the journal: "
+    "GRANT USAGE ON SCHEMA vaccine TO …; GRANT SELECT ON ALL TABLES IN SCHEMA vaccine TO …",
     "55P03": "another session holds a lock on the table; run again when it is done",
     "57014": "the statement took longer than its budget; run again when the server is quieter, or raise --table-budget",
 }

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import psycopg
 import pytest
 from click.testing import CliRunner
 from rich.table import Table
 
+from vaccine.cli import _driver_message
 from vaccine.cli.common import console, read_plan, write_text
 from vaccine.cli.plan import command
 from vaccine.errors import ConfigurationError, PlanFileError
@@ -54,3 +56,12 @@ def test_what_is_piped_has_no_blanks_at_line_ends(capsys: pytest.CaptureFixture[
     lines = capsys.readouterr().out.splitlines()
     assert [line.split() for line in lines][1] == ["1", "two", "words"]
     assert lines == [line.rstrip() for line in lines]
+
+
+def test_a_right_that_lacks_is_told_with_the_grant() -> None:
+    error = psycopg.errors.InsufficientPrivilege("permission denied for schema vaccine")
+    said = _driver_message(error)
+    assert "permission denied for schema vaccine (42501)" in said
+    assert "GRANT USAGE ON SCHEMA vaccine" in said
+    with pytest.raises(ValueError, match="a bug"):
+        _driver_message(ValueError("a bug"))
