@@ -1,7 +1,11 @@
 -- What a role that may create things leaves for others to step on. Each trap says NOTICE trap <what>; a read-only
 -- transaction stops none of them.
 CREATE SCHEMA evil;
-CREATE EXTENSION citext SCHEMA public;
+DO $$BEGIN
+    IF EXISTS (SELECT FROM pg_available_extensions WHERE name = 'citext') THEN CREATE EXTENSION citext SCHEMA public;
+    ELSE CREATE DOMAIN public.citext AS text;  -- a server without contrib modules
+    END IF;
+END$$;
 
 CREATE FUNCTION evil.sprung(what text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS
     $$BEGIN RAISE NOTICE 'trap %', what; RETURN true; END$$;

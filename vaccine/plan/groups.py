@@ -67,7 +67,7 @@ def read_groups(
     """The largest `limit` groups, with at most ten rows of each; `columns` are compared for differences."""
     chosen = tuple(f"vaccine_k{place}" for place, _ in enumerate(of.columns))
     statement = sql.SQL(
-        "SELECT vaccine_key, vaccine_pk, vaccine_order, vaccine_image, vaccine_size FROM ("
+        "SELECT vaccine_number, vaccine_key, vaccine_pk, vaccine_order, vaccine_image, vaccine_size FROM ("
         "SELECT vaccine_number, vaccine_size, ARRAY[{keys}]::text[] AS vaccine_key,"
         " ARRAY[{primary_key}]::text[] AS vaccine_pk, ARRAY[{ordering}]::text[] AS vaccine_order,"
         " ARRAY[{image}]::text[] AS vaccine_image,"
@@ -95,10 +95,11 @@ def read_groups(
         limit=limit,
         members=MEMBERS_SHOWN,
     )
-    found: dict[tuple[str, ...], list[_Row]] = {}
-    for key, primary_key, ordering, image, size in connection.execute(statement):
-        found.setdefault(tuple(key), []).append(_Row(tuple(primary_key), tuple(ordering), tuple(image), size))
-    return tuple(_group(key, rows, of, columns) for key, rows in found.items())
+    found: dict[int, tuple[tuple[str, ...], list[_Row]]] = {}  # by number: equal keys may read otherwise (citext)
+    for number, key, primary_key, ordering, image, size in connection.execute(statement):
+        row = _Row(tuple(primary_key), tuple(ordering), tuple(image), size)
+        found.setdefault(number, (tuple(key), []))[1].append(row)
+    return tuple(_group(key, rows, of, columns) for key, rows in found.values())
 
 
 def without_direction(expression: str) -> str:
