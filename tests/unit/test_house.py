@@ -75,3 +75,15 @@ def test_every_exit_escapes_what_a_terminal_would_obey() -> None:
     assert raw == {"common.py", "__init__.py", "writers.py", "demo.py"}
     unescaped = [path for path in (ROOT / "vaccine").rglob("*.py") if "ensure_ascii=False" in path.read_text("utf-8")]
     assert {path.name for path in unescaped} <= {"printable.py", "fix.py"}  # the latter writes code, not a document
+
+
+def test_unit_tests_start_no_server() -> None:
+    fixtures = {"server", "database", "connection", "audit_database", "server_pool"}
+    asking = {
+        f"{path.relative_to(ROOT)}::{node.name}"
+        for path in (ROOT / "tests/unit").rglob("test_*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef) and fixtures & {each.arg for each in node.args.args}
+        if node.name.startswith("test_")
+    }
+    assert asking == set()

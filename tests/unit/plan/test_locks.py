@@ -1,8 +1,7 @@
-"""Lock modes: PostgreSQL itself holds the truth (the last test asks it)."""
+"""Lock modes; PostgreSQL itself holds the truth: tests/integration/test_locks.py asks it."""
 
 import itertools
 
-import psycopg
 import pytest
 
 from vaccine.plan.locks import LockMode
@@ -18,22 +17,6 @@ def test_what_a_lock_blocks_is_said_in_words() -> None:
     assert LockMode.SHARE.blocks == "blocks writes, not reads"
     assert "neither reads nor writes; VACUUM" in LockMode.SHARE_UPDATE_EXCLUSIVE.blocks
     assert LockMode.ROW_EXCLUSIVE.blocks == "blocks neither reads nor writes"
-
-
-def test_every_pair_conflicts_as_postgresql_does(database: str) -> None:
-    with psycopg.connect(database) as one, psycopg.connect(database) as other:
-        one.execute("CREATE TABLE t ()")
-        one.commit()
-        for held, wanted in itertools.product(LockMode, LockMode):
-            one.execute(f"LOCK TABLE t IN {held} MODE")
-            try:
-                other.execute(f"LOCK TABLE t IN {wanted} MODE NOWAIT")
-                blocked = False
-            except psycopg.errors.LockNotAvailable:
-                blocked = True
-            other.rollback()
-            one.rollback()
-            assert held.conflicts(wanted) is blocked, (held, wanted)
 
 
 @pytest.mark.parametrize("mode", list(LockMode))
