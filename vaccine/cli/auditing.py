@@ -89,7 +89,7 @@ def run(options: dict[str, Any]) -> Audit:
 
 
 SUPERUSER = (
-    "warning: this role is a superuser, and an audit needs SELECT alone: `vaccine init --role-sql` prints a role for it"
+    "warning: this role is a superuser, and this needs SELECT alone: `vaccine init --role-sql` prints a role for it"
 )
 
 

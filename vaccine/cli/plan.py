@@ -104,7 +104,7 @@ def _say_next(plan: Plan, output: Path | None) -> int:
         say(f"{len(blocked)} of {len(plan.vaccinations)} vaccination(s) blocked; the fixes are above.")
         return 1
     if plan.vaccinations and output is None:
-        say("Next: vaccine plan … -o plan.json, then vaccine revision plan.json")
+        say("Next: the same command with -o plan.json, then vaccine revision plan.json")
     elif plan.vaccinations:
         say(f"Next: vaccine revision {output}")
     return 0
