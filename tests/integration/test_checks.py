@@ -90,7 +90,7 @@ INSERT INTO child VALUES (1, 'open'), (2, 'open');
 """
 
 TABLE_OF_ALL = {
-    "standby": Row(on_standby=True, plan=TELLS, script=FIRST, words=("run `alembic upgrade` on the primary",)),
+    "standby": Row(on_standby=True, plan=TELLS, script=FIRST, words=("connect to the primary",)),
     "read-only": Row(
         role="ALTER ROLE {role} SUPERUSER; ALTER ROLE {role} SET default_transaction_read_only = on",
         plan=TELLS,

@@ -107,7 +107,7 @@ def test_max_rows_counts_all_steps_of_a_revision(run: Run) -> None:
     run.worker.execute("INSERT INTO jobs VALUES (301, 'c1', 'open', 301)")
     assert do_resolve(run, policy) == 1
     run.worker.execute("INSERT INTO jobs VALUES (302, 'c1', 'open', 302)")
-    with pytest.raises(DriftedError, match="more duplicates than the plan approved") as refused:
+    with pytest.raises(DriftedError, match="other duplicates than the plan approved") as refused:
         do_resolve(run, policy)
     assert "201 were resolved before; max_rows is 201" in refused.value.why
     assert do_resolve(replace(run, options=Options(drift="accept")), policy) == 1

@@ -155,7 +155,7 @@ def test_a_session_that_changes_and_a_gate_that_stayed_are_refused(
     script = script_of(environment, "upgrade", "base:head")
     first, _, rest = script.partition("BEGIN ISOLATION LEVEL")
     assert psql(server, database, first).stderr == ""
-    done = psql(server, database, f"BEGIN ISOLATION LEVEL{rest}")  # as a pooler in transaction mode would
+    done = psql(server, database, f"BEGIN ISOLATION LEVEL{rest}", "-v", "ON_ERROR_STOP=1")  # as a pooler would
     assert "this script changed its server session half-way" in done.stderr
     connection.execute("CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'")
     gate = Gate.of(Key("public", "issues", ("hash",), KEY["where"])).triggers[0]

@@ -152,7 +152,8 @@ def refuse_foreign(run: Run, of: Ownership, *, up: bool) -> None:
     with suppress(psycopg.errors.InsufficientPrivilege):  # asked about next, in words
         if not has_record(run.worker):
             return
-        if run.worker.execute(of.adopt()).rowcount:
+        writable = run.worker.execute("SELECT pg_catalog.current_setting('transaction_read_only') = 'off'").fetchone()
+        if writable == (True,) and run.worker.execute(of.adopt()).rowcount:  # a standby is refused later, in words
             run.say(f"note: the version table of {of.revision} was renamed; its record goes on as {run.version_table}")
         for query in of.before_upgrade() if up else of.before_downgrade():
             if (found := run.worker.execute(query).fetchone()) is not None:

@@ -7,7 +7,7 @@ from .model import Check, Stage, of_server
 CHECK = Check(
     "standby",
     "this server is a standby, which cannot be written",
-    "run `alembic upgrade` on the primary",
+    "connect to the primary",
     of_server("SELECT WHERE pg_catalog.pg_is_in_recovery()"),
     Stage.SERVER,
     elsewhere=True,

@@ -18,6 +18,7 @@ from ..options import Options
 from ..session.blockers import HOLDERS
 from ..session.mutex import lock_numbers
 
+TAG = "$vaccine$"
 IDLE = "5s"  # a client that hangs between two statements holds its locks no longer
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
 DONE = "SET default_transaction_read_only = off;"
@@ -64,7 +65,7 @@ def script(key: Key, options: Options, statements: Sequence[str]) -> list[str]:
     """The statements of one operation, between the settings that they need and those that the session had."""
     first, second = map(sql.Literal, lock_numbers(key))
     return [
-        ENTER.replace("{schema}", text(sql.Literal(key.schema))),
+        tagged(ENTER.replace("{schema}", text(sql.Literal(key.schema)))),
         timeouts(options),
         HOLD,
         *statements,
@@ -111,10 +112,26 @@ def do(declared: dict[str, object], body: str) -> str:
         for name, constant in declared.items()
     )
     code = f"DECLARE\n{constants}{body.rstrip()}\n"
-    tag = "$vaccine$"
+    tag = _tag(code)
+    return f"DO {tag}\n{code}{tag};"
+
+
+def tagged(block: str) -> str:
+    """A DO block of ours with a tag that nothing in it looks like: a name may be `$vaccine$`."""
+    before, code, after = (
+        block.split(f"{TAG} ", 1)[0],
+        block.split(TAG, 1)[1].rpartition(TAG)[0],
+        block.rpartition(TAG)[2],
+    )
+    tag = _tag(code)
+    return f"{before}{tag}{code}{tag}{after}"
+
+
+def _tag(code: str) -> str:
+    tag = TAG
     while tag in code:
         tag = tag[:-1] + "_$"
-    return f"DO {tag}\n{code}{tag};"
+    return tag
 
 
 def of_key(key: Key) -> dict[str, object]:
