@@ -52,7 +52,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     chosen = [version for version in metafunc.config.getoption("--pg").split(",") if version]
     versions = chosen or list(known_servers())
-    if not chosen and metafunc.definition.get_closest_marker("every_version") is None:
+    if not chosen and metafunc.definition.get_closest_marker("system") is not None:
+        versions = [version for version, place in known_servers().items() if SYSTEM in place.parents] or ["18"]
+    elif not chosen and metafunc.definition.get_closest_marker("every_version") is None:
         versions = ["18"]
     metafunc.parametrize(
         "server", versions, indirect=True, ids=[f"pg{version}" for version in versions], scope="session"

@@ -418,7 +418,7 @@ def test_one_blocked_key_does_not_keep_the_others_from_their_revisions(
     shell.alembic("upgrade", "head")
 
 
-@pytest.mark.every_version
+@pytest.mark.system
 def test_a_primary_key_of_a_nondeterministic_collation_is_planned(
     database: str, connection: psycopg.Connection
 ) -> None:

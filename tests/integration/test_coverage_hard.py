@@ -112,7 +112,7 @@ def test_predicates_of_which_one_follows_from_the_other(connection: psycopg.Conn
         check(connection, case)
 
 
-@pytest.mark.every_version
+@pytest.mark.system
 def test_shapes_of_indexes(connection: psycopg.Connection) -> None:
     try:
         connection.execute("CREATE EXTENSION btree_gist")
@@ -122,7 +122,7 @@ def test_shapes_of_indexes(connection: psycopg.Connection) -> None:
         check(connection, case)
 
 
-@pytest.mark.every_version
+@pytest.mark.system
 def test_a_collation_that_folds_case_needs_an_index_that_does(connection: psycopg.Connection) -> None:
     try:
         connection.execute("CREATE COLLATION folds (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")

@@ -115,7 +115,7 @@ def test_many_and_long_texts_are_bounded(application: psycopg.Connection) -> Non
     assert max(len(one.text) for one in (*found.lookups, *found.inserts)) <= LENGTH
 
 
-@pytest.mark.every_version
+@pytest.mark.system
 def test_what_cannot_be_read_is_said_once(connection: psycopg.Connection) -> None:
     connection.execute(TABLE + "; CREATE TABLE others (id int PRIMARY KEY, code text, slug text)")
     [unknown] = _about_statements(_audit(connection))
