@@ -50,10 +50,12 @@ class Runner:
 def runner() -> Iterator[Runner]:
     """A runner, ended at the end."""
     here = Path(__file__).parents[2]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    kept["PYTHONUNBUFFERED"] = "1"  # a child ends by os._exit: what it prints must not wait in a buffer
     with subprocess.Popen(
         [sys.executable, "-m", "tests.faults.runner"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=here,
-        env={name: value for name, value in os.environ.items() if not name.startswith("PG")},
+        env=kept,
     ) as process:  # fmt: skip
         try:
             yield Runner(process)
