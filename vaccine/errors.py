@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from vaccine.text import shown
+from vaccine.text import one_line as one_line  # noqa: PLC0414  the run time imports errors alone
+from vaccine.text import shown as shown  # noqa: PLC0414
 
 
 class VaccineError(Exception):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
-from ...text import one_line
+from ...errors import one_line
 from ..checks.model import Check, Question, Stage
 from ..checks.ownership import ownership_of
 from ..checks.prepared import OF_DROP

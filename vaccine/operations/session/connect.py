@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import Row
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from ...text import shown
+from ...errors import shown
 from ..errors import BusyError, OperationError, PreflightError
 from ..key import Key
 from ..options import Options
